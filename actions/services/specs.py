@@ -1,0 +1,121 @@
+"""An action as other rooms see it: a frozen value, read in one query."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from actions.kinds import find_kind
+from actions.kinds.base import QueueName
+from actions.models import Action
+from actions.rules.retry import DEFAULT_RETRY, RetryPolicy, choose_retry
+from actions.rules.schemas import find_schema_errors
+from workspaces.rules.problems import FieldError, NotFound, Unprocessable
+
+_ANY_OBJECT = {"type": "object"}
+
+
+class InputRefused(Unprocessable):
+    """The input does not satisfy the kind's or the action's schema; pointers lead into the input."""
+
+
+class ActionNotFound(NotFound):
+    """The workspace has no such action."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSpec:
+    """What a run needs to know of its action. ``retry`` is the action's own policy, else its kind's."""
+
+    id: UUID
+    workspace_id: UUID
+    workspace_name: str
+    workspace_slug: str
+    name: str
+    action_type: str
+    queue: QueueName
+    config: dict[str, Any]
+    input_schema: dict[str, Any] | None
+    retry: RetryPolicy
+    given_retry: dict[str, Any] | None
+    timeout_seconds: float
+    max_concurrency: int | None
+    enabled: bool
+    # Ciphertext; opened only where the action is performed.
+    secret_config: bytes | None = field(repr=False)
+
+
+def find_action(*, workspace_id: UUID, action_id: UUID) -> ActionSpec:
+    """One action of the workspace.
+
+    Raises:
+        ActionNotFound: the workspace has none of that id.
+    """
+    row = _read_rows().filter(workspace_id=workspace_id, pk=action_id).first()
+    if row is None:
+        raise ActionNotFound("There is no such action.")
+    return build_spec(row)
+
+
+def load_actions(action_ids: Iterable[UUID]) -> dict[UUID, ActionSpec]:
+    """The actions that exist among these ids, disabled ones too; one query for any number."""
+    rows = _read_rows().filter(pk__in=set(action_ids))
+    return {row.pk: build_spec(row) for row in rows}
+
+
+def build_spec(row: Action) -> ActionSpec:
+    """The value of a row (its workspace is read when it was not joined)."""
+    kind = find_kind(row.action_type)
+    return ActionSpec(
+        id=row.pk,
+        workspace_id=row.workspace_id,
+        workspace_name=row.workspace.name,
+        workspace_slug=row.workspace.slug,
+        name=row.name,
+        action_type=row.action_type,
+        # The kind's distribution may be gone: its runs then fail one by one, and hold up no batch.
+        queue="network" if kind is None else kind.queue,
+        config=row.config,
+        input_schema=row.input_schema,
+        retry=choose_retry(row.retry, default=_read_default_retry(row.action_type)),
+        given_retry=row.retry,
+        timeout_seconds=row.timeout_seconds,
+        max_concurrency=row.max_concurrency,
+        enabled=row.enabled,
+        secret_config=None if row.secret_config is None else bytes(row.secret_config),
+    )
+
+
+def choose_run_retry(spec: ActionSpec, trigger_retry: Mapping[str, Any] | None) -> RetryPolicy:
+    """The policy of a run: the trigger's as a whole, else the action's, else the kind's.
+
+    Raises:
+        InvalidRetry: ``trigger_retry`` is not a policy.
+    """
+    default = _read_default_retry(spec.action_type)
+    return choose_retry(trigger_retry, spec.given_retry, default=default)
+
+
+def check_input(spec: ActionSpec, input: Mapping[str, Any]) -> None:  # noqa: A002 - the contract's word
+    """Let an input through that the kind and the action accept.
+
+    Raises:
+        InputRefused: with one error per place, pointers into the input.
+    """
+    kind = find_kind(spec.action_type)
+    schemas = [spec.input_schema, None if kind is None else kind.input_schema]
+    errors: list[FieldError] = []
+    for schema in schemas:
+        if schema is not None and schema != _ANY_OBJECT:
+            errors += [error for error in find_schema_errors(schema, input) if error not in errors]
+    if errors:
+        raise InputRefused("The action refuses this input.", errors=errors)
+
+
+def _read_rows() -> Any:
+    return Action.objects.select_related("workspace")
+
+
+def _read_default_retry(action_type: str) -> RetryPolicy:
+    kind = find_kind(action_type)
+    return DEFAULT_RETRY if kind is None else kind.default_retry

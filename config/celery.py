@@ -1,0 +1,15 @@
+"""The Celery application: three queues, no results, no remote control.
+
+Messages are doorbells (they carry no work), so every setting here aims at one thing: a process
+that loses Redis finds it again by itself, and a lost or doubled message changes nothing.
+"""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("clockhook")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,277 @@
+"""Every setting, in one file. The environment decides (see README, "Settings"); nothing here does
+I/O but reading the data folder's notes and secrets."""
+
+import os
+import sys
+from typing import Any
+
+import psycopg.conninfo
+import structlog
+from kombu import Queue
+
+from config import environment
+
+BASE_DIR = environment.CHECKOUT
+STACK = environment.read_stack_file()
+DATA_DIR = environment.read_data_dir()
+
+DEBUG = False
+SECRET_KEY = environment.read_or_make_secret("CLOCKHOOK_SECRET_KEY")
+# Fernet keys, separated by commas: the first encrypts, all decrypt.
+CLOCKHOOK_ENCRYPTION_KEYS = [
+    key.strip()
+    for key in environment.read_or_make_secret("CLOCKHOOK_ENCRYPTION_KEYS").split(",")
+    if key.strip()
+]
+PORT = int(os.environ.get("PORT") or STACK.get("port") or 8000)
+CLOCKHOOK_PUBLIC_URL = (
+    os.environ.get("CLOCKHOOK_PUBLIC_URL") or STACK.get("base_url") or f"http://127.0.0.1:{PORT}"
+).rstrip("/")
+CLOCKHOOK_ALLOW_PRIVATE_TARGETS = environment.read_flag("CLOCKHOOK_ALLOW_PRIVATE_TARGETS")
+CLOCKHOOK_DATA = DATA_DIR
+# Which kind of process this is: "web", "worker", "beat"; empty for commands and tests.
+CLOCKHOOK_ROLE = os.environ.get("CLOCKHOOK_ROLE", "")
+
+# Signatures protect the doors, not the Host header: webhooks arrive under whatever name a proxy
+# gives us.
+ALLOWED_HOSTS = ["*"]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "workspaces",
+    "events",
+    "actions",
+    "runs",
+    "triggers",
+    "webhooks",
+    "console",
+]
+
+MIDDLEWARE = [
+    "workspaces.rest.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+# The admin's and Swagger UI's files are served straight from their packages: no collectstatic step.
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# ── Postgres ─────────────────────────────────────────────────────────────────────────────────────
+
+DATABASE_URL = (
+    os.environ.get("DATABASE_URL") or STACK.get("database_url") or "postgresql:///clockhook"
+)
+SLOTS = int(
+    os.environ.get("CLOCKHOOK_SLOTS") or 8
+)  # threads of this process that may need a connection
+
+
+def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
+    """Django's DATABASES entry for any connection string that libpq takes.
+
+    Served roles get a small pool that answers "full" soon (a fast 503) and reconnects quickly: the
+    pool's own default backs off without a cap for 300 s.
+    """
+    parts = dict(psycopg.conninfo.conninfo_to_dict(url))
+    name, user = parts.pop("dbname", ""), parts.pop("user", "")
+    password, host, port = parts.pop("password", ""), parts.pop("host", ""), parts.pop("port", "")
+    statement_timeout = {"web": "5s", "worker": "30s", "beat": "30s"}.get(role, "0")
+    session = (
+        f"-c statement_timeout={statement_timeout} -c lock_timeout=2s"
+        " -c idle_in_transaction_session_timeout=10s"
+    )
+    options: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 5000, **parts}
+    if role:
+        options["options"] = f"{parts.get('options', '')} {session}".strip()
+        options["pool"] = {
+            "min_size": 1 if role == "beat" else 2,
+            "max_size": slots + 3,
+            "timeout": 1 if role == "web" else 5,
+            "max_waiting": 2 * slots,
+            "reconnect_timeout": 4,
+        }
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": user,
+        "PASSWORD": password,
+        "HOST": host,
+        "PORT": port,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": options,
+    }
+
+
+DATABASES = {"default": read_database(DATABASE_URL, role=CLOCKHOOK_ROLE, slots=SLOTS)}
+
+# ── Redis and Celery ─────────────────────────────────────────────────────────────────────────────
+
+REDIS_URL = os.environ.get("REDIS_URL") or STACK.get("redis_url") or "redis://127.0.0.1:6379/0"
+
+
+def translate_redis_url(url: str) -> str:
+    """``unix://path`` as kombu writes it (``redis+socket://path``); other forms unchanged."""
+    scheme, separator, rest = url.partition("://")
+    if scheme != "unix":
+        return url
+    path, question, query = rest.partition("?")
+    # kombu names the database "virtual_host"; redis-py names it "db".
+    query = query.replace("db=", "virtual_host=")
+    return f"redis+socket{separator}{path}{question}{query}"
+
+
+_IS_PUBLISHER_ONLY = CLOCKHOOK_ROLE != "worker"
+CELERY_BROKER_URL = translate_redis_url(REDIS_URL)
+CELERY_TASK_QUEUES = [Queue("instant"), Queue("network"), Queue("system")]
+CELERY_TASK_DEFAULT_QUEUE = "system"
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 0.5 if _IS_PUBLISHER_ONLY else 5
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 1 if _IS_PUBLISHER_ONLY else 5,
+    "socket_connect_timeout": 0.5 if _IS_PUBLISHER_ONLY else 2,
+    "health_check_interval": 10,
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 30,
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "events-create-partitions": {
+        "task": "events.tasks.create_partitions",
+        "schedule": 3600.0,
+        "options": {"queue": "system"},
+    },
+}
+
+# ── Web ──────────────────────────────────────────────────────────────────────────────────────────
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "workspaces.rest.authentication.ApiKeyAuthentication",
+        "workspaces.rest.authentication.StaffSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["workspaces.rest.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["workspaces.rest.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "workspaces.rest.schema.ClockhookSchema",
+    "EXCEPTION_HANDLER": "workspaces.rest.errors.render_exception",
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Clockhook",
+    "DESCRIPTION": (
+        "Cron schedules and signed webhooks fire the actions of a workspace;"
+        " every fire leaves its chain of events."
+    ),
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": r"/v1",
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+_IS_HTTPS = CLOCKHOOK_PUBLIC_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if _IS_HTTPS else 0
+CSRF_TRUSTED_ORIGINS = [CLOCKHOOK_PUBLIC_URL]
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "/admin/login/"
+
+# ── Logging: one structured line per record, on stderr ───────────────────────────────────────────
+
+_shared_processors = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+structlog.configure(
+    processors=[
+        *_shared_processors,
+        structlog.processors.StackInfoRenderer(),
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "structured": {
+            "()": structlog.stdlib.ProcessorFormatter,
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+                if not environment.read_flag("CLOCKHOOK_LOG_JSON")
+                else structlog.processors.JSONRenderer(),
+            ],
+            "foreign_pre_chain": _shared_processors,
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("CLOCKHOOK_LOG_LEVEL", "INFO")},
+    "loggers": {"httpx": {"level": "WARNING"}, "django.request": {"level": "ERROR"}},
+}

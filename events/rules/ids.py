@@ -1,0 +1,41 @@
+"""The time inside a UUIDv7: what partitions, time ranges and ``created_at`` go by."""
+
+import datetime as dt
+from uuid import UUID
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MILLISECOND = dt.timedelta(milliseconds=1)
+# Ids are minted by several processes, on hosts whose clocks may differ.
+CLOCK_MARGIN = dt.timedelta(hours=1)
+
+
+def lowest_id(moment: dt.datetime) -> UUID:
+    """The smallest id of the first whole millisecond at or after ``moment``, all other bits zero.
+
+    So ``id >= lowest_id(since)`` holds exactly for ids whose time is ``since`` or later, and
+    ``id < lowest_id(until)`` exactly for those before ``until``.
+    """
+    milliseconds = -((EPOCH - moment) // _MILLISECOND)
+    return UUID(int=max(0, milliseconds) << 80)
+
+
+def read_id_time(id_: UUID) -> dt.datetime:
+    """When a UUIDv7 was minted, in whole milliseconds.
+
+    Raises:
+        ValueError: not a version 7.
+    """
+    if id_.version != 7:
+        raise ValueError(f"{id_} is not a UUID version 7")
+    return EPOCH + (id_.int >> 80) * _MILLISECOND
+
+
+def bound_ids(first_id: UUID | None) -> UUID | None:
+    """A lower bound for the ids of what came after ``first_id``: older partitions stay unread.
+
+    It lies an hour lower, for the clocks' sake. None without an id that tells its time.
+    """
+    if first_id is None or first_id.version != 7:
+        return None
+    margin = CLOCK_MARGIN // _MILLISECOND
+    return UUID(int=max(0, (first_id.int >> 80) - margin) << 80)

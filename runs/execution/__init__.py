@@ -1,0 +1,15 @@
+"""Claim → perform → settle, the heartbeat and the reaper beside them. Nothing here enqueues."""
+
+from runs.execution.claim import find_due_queues
+from runs.execution.drain import drain_queue
+from runs.execution.reap import fail_late_starts, reap_expired_leases
+from runs.execution.transitions import Move, write_transitions
+
+__all__ = [
+    "Move",
+    "drain_queue",
+    "fail_late_starts",
+    "find_due_queues",
+    "reap_expired_leases",
+    "write_transitions",
+]

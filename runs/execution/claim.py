@@ -1,0 +1,163 @@
+"""Taking due runs: one statement gives lease, token and attempt, and commits before the work."""
+
+import dataclasses
+import datetime as dt
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+LEASE_SECONDS = 30
+# Cooperative timeouts get this long to report themselves before the heartbeat gives the run up.
+DEADLINE_GRACE_SECONDS = 5
+# How many workspaces one claim looks at. Past this many, the next claim goes on where this one
+# stopped.
+WORKSPACES_PER_CLAIM = 16
+
+_NO_WORKSPACE = uuid.UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedRun:
+    """A run as its claimer holds it. ``attempt`` counts this one."""
+
+    id: uuid.UUID
+    workspace_id: uuid.UUID
+    trigger_id: uuid.UUID | None
+    action_id: uuid.UUID
+    status: str
+    triggered_by: str
+    scheduled_for: dt.datetime | None
+    input: dict[str, Any]
+    attempt: int
+    lost_leases: int
+    retry: dict[str, Any]
+    timeout_seconds: float
+    lease_token: uuid.UUID
+    chain_id: uuid.UUID
+    last_event_id: uuid.UUID
+    claimed_at: dt.datetime
+
+
+_CLAIMED_NAMES = [field.name for field in dataclasses.fields(ClaimedRun)]
+_CLAIMED_COLUMNS = ", ".join(
+    "now() AS claimed_at" if name == "claimed_at" else f"r.{name}" for name in _CLAIMED_NAMES
+)
+
+_TAKE = f"""
+UPDATE runs_run r SET status = 'running', attempt = r.attempt + 1, lease_token = gen_random_uuid(),
+    lease_until = now() + make_interval(secs => {LEASE_SECONDS}),
+    deadline_at = now() + make_interval(secs => r.timeout_seconds + {DEADLINE_GRACE_SECONDS}),
+    started_at = coalesce(r.started_at, now())
+FROM due WHERE r.id = due.id
+RETURNING {_CLAIMED_COLUMNS}
+"""  # noqa: S608 - constants only
+
+_READY = """status = 'queued' AND lost_leases = 0 AND queue = %(queue)s AND available_at <= now()"""
+_AT_LEVEL = f"{_READY} AND priority = (SELECT p FROM level)"
+_FIRST_WORKSPACE = (
+    f"SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} ORDER BY workspace_id LIMIT 1"  # noqa: S608
+)
+
+
+def _next_workspace(after: str) -> str:
+    """SQL for the next workspace with something due at the level, wrapping to the first one."""
+    return f"""SELECT coalesce(
+        (SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} AND workspace_id > {after}
+            ORDER BY workspace_id LIMIT 1),
+        ({_FIRST_WORKSPACE})) AS workspace_id"""  # noqa: S608 - constants only
+
+
+# level: the highest priority with something due, by one index probe per level; sorting across
+#   levels would walk every delayed retry.
+# picked: workspaces with something due there, by a loose scan of the claim index that starts behind
+#   the last one served: one workspace with 100,000 runs does not hold up another's one.
+# due: MATERIALIZED is a fence; without it the planner may lock more rows than LIMIT.
+_CLAIM = f"""
+WITH RECURSIVE level AS MATERIALIZED (
+    SELECT p FROM generate_series(10, 1, -1) AS p
+    WHERE EXISTS (SELECT FROM runs_run WHERE {_READY} AND priority = p)
+    ORDER BY p DESC LIMIT 1
+), picked AS (
+    SELECT workspace_id, workspace_id AS start, 1 AS n FROM ({_next_workspace("%(after)s")}) first
+    WHERE workspace_id IS NOT NULL
+  UNION ALL
+    SELECT next.workspace_id, picked.start, picked.n + 1
+    FROM picked CROSS JOIN LATERAL ({_next_workspace("picked.workspace_id")}) next
+    WHERE next.workspace_id <> picked.start AND picked.n < %(workspaces)s
+), due AS MATERIALIZED (
+    SELECT d.id FROM picked CROSS JOIN LATERAL (
+        SELECT id FROM runs_run WHERE {_AT_LEVEL} AND workspace_id = picked.workspace_id
+            AND (start_deadline_at IS NULL OR start_deadline_at > now())
+        ORDER BY available_at, id
+        LIMIT (SELECT greatest(1, ceil(%(limit)s::numeric / count(*)))::bigint FROM picked)
+        FOR UPDATE SKIP LOCKED) d
+    LIMIT %(limit)s
+)
+{_TAKE}
+"""  # noqa: S608 - constants only
+
+# A run that lost its worker is claimed alone: a poison pill then takes no neighbours with it.
+_CLAIM_SUSPECT = f"""
+WITH due AS MATERIALIZED (
+    SELECT id FROM runs_run WHERE status = 'queued' AND lost_leases > 0 AND queue = %(queue)s
+        AND available_at <= now() AND (start_deadline_at IS NULL OR start_deadline_at > now())
+    ORDER BY available_at LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+{_TAKE}
+"""  # noqa: S608 - constants only
+
+_DUE_QUEUES = """
+SELECT queue, count(*), max(extract(epoch FROM now() - available_at))::float FROM (
+    SELECT queue, available_at FROM runs_run
+    WHERE status = 'queued' AND available_at <= now() - make_interval(secs => %(seconds)s)
+    LIMIT 1000) due
+GROUP BY queue
+"""
+
+# Per process and queue, where the last claim stopped. A lost update only moves the start of the
+# next round.
+_last_workspace: dict[str, uuid.UUID] = {}
+
+
+def claim_runs(queue: str, *, limit: int) -> list[ClaimedRun]:
+    """Claim up to ``limit`` due runs of the highest priority that has some, spread over workspaces."""
+    parameters = {
+        "queue": queue,
+        "limit": limit,
+        "after": _last_workspace.get(queue, _NO_WORKSPACE),
+        "workspaces": WORKSPACES_PER_CLAIM,
+    }
+    claimed = _take(_CLAIM, parameters)
+    if claimed:
+        _last_workspace[queue] = claimed[-1].workspace_id
+    return claimed
+
+
+def claim_suspect(queue: str) -> list[ClaimedRun]:
+    """Claim one due run that has lost a lease before."""
+    return _take(_CLAIM_SUSPECT, {"queue": queue})
+
+
+def find_due_queues(*, waiting_seconds: float) -> list[tuple[str, int, float]]:
+    """``(queue, due runs, age of the oldest in seconds)`` of queues with a run due for longer than
+    ``waiting_seconds``.
+
+    The count stops at 1,000.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE_QUEUES, {"seconds": waiting_seconds})
+        return [(queue, count, age) for queue, count, age in cursor.fetchall()]
+
+
+def _take(sql: str, parameters: dict[str, Any]) -> list[ClaimedRun]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows = [dict(zip(_CLAIMED_NAMES, row, strict=True)) for row in cursor.fetchall()]
+    # Django leaves jsonb as text, for its fields to decode.
+    return [
+        ClaimedRun(**{**row, "input": json.loads(row["input"]), "retry": json.loads(row["retry"])})
+        for row in rows
+    ]

@@ -1,0 +1,56 @@
+"""What a doorbell wakes: claim and execute until nothing is due."""
+
+import time
+from collections.abc import Callable
+
+from runs.execution.claim import claim_runs, claim_suspect, find_due_queues
+from runs.execution.perform import execute_batch, execute_run
+
+BATCH_SIZE = 50
+# A slot goes back to Celery this often, so that shutdowns and other queues get their turn.
+DRAIN_SECONDS = 20.0
+
+INSTANT = "instant"
+
+
+def drain_queue(queue: str, *, should_stop: Callable[[], bool], ring: Callable[[str], None]) -> int:
+    """Execute due runs of the queue until none is left, 20 s have passed or ``should_stop`` says
+    so; how many.
+
+    ``ring(queue)`` is called when there is more to do than this slot does: to wake a second slot
+    for a queue whose runs take their time, and when the time is up.
+    """
+    executed = 0
+    ends_at = time.monotonic() + DRAIN_SECONDS
+    while not should_stop():
+        if time.monotonic() >= ends_at:
+            ring(queue)
+            break
+        done = _drain_batch(queue) if queue == INSTANT else _drain_one(queue)
+        if not done:
+            break
+        if not executed and queue != INSTANT and _has_more(queue):
+            ring(queue)
+        executed += done
+    return executed
+
+
+def _drain_batch(queue: str) -> int:
+    suspect = claim_suspect(queue)
+    if suspect:
+        execute_batch(suspect)
+    batch = claim_runs(queue, limit=BATCH_SIZE)
+    if batch:
+        execute_batch(batch)
+    return len(suspect) + len(batch)
+
+
+def _drain_one(queue: str) -> int:
+    claimed = claim_suspect(queue) or claim_runs(queue, limit=1)
+    for run in claimed:
+        execute_run(run)
+    return len(claimed)
+
+
+def _has_more(queue: str) -> bool:
+    return any(name == queue for name, _, _ in find_due_queues(waiting_seconds=0))

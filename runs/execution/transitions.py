@@ -1,0 +1,171 @@
+"""The one function that writes a run's status, and with it the event of the move."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from events.rules.event import NewEvent
+from events.services import append_events
+from runs.rules import states
+from workspaces.services import new_id
+
+
+class RunInHand(Protocol):
+    """What a move needs to know of its run: a claimed run or a locked row."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+    @property
+    def workspace_id(self) -> uuid.UUID: ...
+    @property
+    def trigger_id(self) -> uuid.UUID | None: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def triggered_by(self) -> str: ...
+    @property
+    def lease_token(self) -> uuid.UUID | None: ...
+    @property
+    def chain_id(self) -> uuid.UUID: ...
+    @property
+    def last_event_id(self) -> uuid.UUID: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One run's move out of the status it is in, and what its event says beside ``triggered_by``.
+
+    ``delay_seconds`` counts for moves to ``queued``, ``deadline_seconds`` for moves to
+    ``delegated``. ``event_ids`` are what the action wrote into the chain: the move's event follows
+    the last of them.
+    """
+
+    run: RunInHand
+    to_status: str
+    output: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    delay_seconds: float = 0.0
+    deadline_seconds: float | None = None
+    is_lost_lease: bool = False
+    event_ids: Sequence[uuid.UUID] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+# clock_timestamp(), not now(): a batch performs inside this transaction, and its end is the runs'
+# end. Without a matching token the lease was lost meanwhile: no row, no event.
+_WRITE = """
+UPDATE runs_run r SET status = m.to_status,
+    output = coalesce(m.output, r.output),
+    error = m.error,
+    available_at = CASE WHEN m.to_status = 'queued'
+        THEN clock_timestamp() + make_interval(secs => m.delay_seconds) ELSE r.available_at END,
+    deadline_at = CASE WHEN m.to_status = 'delegated'
+        THEN clock_timestamp() + make_interval(secs => m.deadline_seconds) END,
+    ended_at = CASE WHEN m.to_status = ANY(%(terminal)s) THEN clock_timestamp() END,
+    lost_leases = r.lost_leases + m.lost,
+    lease_token = NULL, lease_until = NULL,
+    last_event_id = m.event_id
+FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(from_statuses)s::text[], %(to_statuses)s::text[],
+    %(outputs)s::jsonb[], %(errors)s::jsonb[], %(delays)s::float8[], %(deadlines)s::float8[],
+    %(losses)s::int[], %(event_ids)s::uuid[])
+    AS m(id, token, from_status, to_status, output, error, delay_seconds, deadline_seconds, lost,
+        event_id)
+WHERE r.id = m.id AND r.status = m.from_status AND r.lease_token IS NOT DISTINCT FROM m.token
+RETURNING r.id, r.available_at, r.ended_at, r.attempt,
+    (extract(epoch FROM r.ended_at - coalesce(r.started_at, r.ended_at)) * 1000)::float8,
+        clock_timestamp()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    available_at: dt.datetime
+    ended_at: dt.datetime | None
+    attempt: int
+    duration_ms: float | None
+    written_at: dt.datetime
+
+
+def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
+    """Make the moves and write their events, in the caller's transaction; returns the ids of runs
+    that moved.
+
+    A run that is missing from the answer had left the status or the lease that its move starts
+    from: nothing was written for it.
+
+    Raises:
+        ValueError: a move that the table of states does not have.
+    """
+    if not moves:
+        return set()
+    event_types = [
+        states.name_event(from_status=move.run.status, to_status=move.to_status) for move in moves
+    ]
+    event_ids = [new_id() for _ in moves]
+    written = _update_runs(moves, event_ids)
+    append_events(
+        [
+            _describe_move(move, event_type, event_id, written[move.run.id])
+            for move, event_type, event_id in zip(moves, event_types, event_ids, strict=True)
+            if move.run.id in written
+        ]
+    )
+    return set(written)
+
+
+def _update_runs(
+    moves: Sequence[Move], event_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, _Written]:
+    parameters = {
+        "terminal": sorted(states.TERMINAL),
+        "ids": [move.run.id for move in moves],
+        "tokens": [move.run.lease_token for move in moves],
+        "from_statuses": [move.run.status for move in moves],
+        "to_statuses": [move.to_status for move in moves],
+        "outputs": [None if move.output is None else Jsonb(move.output) for move in moves],
+        "errors": [None if move.error is None else Jsonb(move.error) for move in moves],
+        "delays": [move.delay_seconds for move in moves],
+        "deadlines": [move.deadline_seconds for move in moves],
+        "losses": [int(move.is_lost_lease) for move in moves],
+        "event_ids": list(event_ids),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, parameters)
+        return {run_id: _Written(*rest) for run_id, *rest in cursor.fetchall()}
+
+
+def _describe_move(move: Move, event_type: str, event_id: uuid.UUID, written: _Written) -> NewEvent:
+    data: dict[str, Any] = {"triggered_by": move.run.triggered_by, **move.data}
+    if move.to_status == states.COMPLETED:
+        data |= {
+            "duration_ms": round(written.duration_ms or 0.0, 3),
+            "events_written": len(move.event_ids),
+        }
+    if move.error is not None:
+        data["error"] = move.error
+    if move.to_status == states.QUEUED:
+        data |= {
+            "attempt": written.attempt,
+            "next_attempt_at": written.available_at.astimezone(dt.UTC)
+            .isoformat()
+            .replace("+00:00", "Z"),
+        }
+    return NewEvent(
+        id=event_id,
+        workspace_id=move.run.workspace_id,
+        event_type=event_type,
+        source="AUTOMATION",
+        entity_type="run",
+        entity_id=move.run.id,
+        chain_id=move.run.chain_id,
+        parent_id=move.event_ids[-1] if move.event_ids else move.run.last_event_id,
+        run_id=move.run.id,
+        trigger_id=move.run.trigger_id,
+        data=data,
+        effective_at=written.written_at,
+    )

@@ -1,0 +1,144 @@
+"""When: trigger definitions, their due rows, the ledger of fires, and the Beats' heartbeats."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from workspaces.services import UnnestQuerySet, new_id
+
+
+class Trigger(models.Model):
+    """What fires an action: by schedule, by a webhook destination, by hand, or any of them
+    together.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey("workspaces.Workspace", on_delete=models.CASCADE)
+    action = models.ForeignKey("actions.Action", on_delete=models.PROTECT)
+    name = models.CharField(max_length=256)
+    description = models.CharField(max_length=2000, null=True, blank=True)
+    external_key = models.CharField(max_length=128, null=True, blank=True)
+    event_type = models.CharField(max_length=128)
+    event_filter = models.JSONField(null=True)
+    input_template = models.JSONField(default=dict)
+    schedule = models.CharField(max_length=128, null=True, blank=True)
+    timezone = models.CharField(max_length=64, default="UTC")
+    dst_gap = models.CharField(max_length=8, default="shift")
+    dst_overlap = models.CharField(max_length=8, default="first")
+    catch_up_policy = models.CharField(max_length=16, default="coalesce")
+    misfire_grace_seconds = models.PositiveIntegerField(default=3600)
+    start_deadline_seconds = models.PositiveIntegerField(null=True)
+    priority = models.PositiveSmallIntegerField(default=5)
+    # As given by the caller; null: the action's, else the kind's.
+    retry = models.JSONField(null=True)
+    metadata = models.JSONField(default=dict)
+    is_active = models.BooleanField(default=True)
+    pause_reason = models.CharField(max_length=512, null=True)
+    paused_until = models.DateTimeField(null=True)
+    source = models.CharField(max_length=16, default="dynamic")
+    created_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "external_key"], name="triggers_trigger_external_key_unique"
+            ),
+            models.CheckConstraint(
+                name="triggers_trigger_priority_bounds",
+                condition=models.Q(priority__gte=1, priority__lte=10),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-id"], name="triggers_trigger_newest"),
+            models.Index(fields=["action"], name="triggers_trigger_action"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ScheduleState(models.Model):
+    """The due row of a trigger with a schedule: narrow, hot, referenced by nothing, locked by
+    whoever fires or edits.
+
+    ``next_fire_at`` null: paused or exhausted. The scheduler's counters live here too.
+    """
+
+    trigger = models.OneToOneField(
+        Trigger, on_delete=models.CASCADE, primary_key=True, related_name="schedule_state"
+    )
+    next_fire_at = models.DateTimeField(null=True)
+    last_scheduled_at = models.DateTimeField(null=True)
+    last_fire_id = models.UUIDField(null=True)
+    last_run_at = models.DateTimeField(null=True)
+    misfire_count = models.PositiveIntegerField(default=0)
+    last_misfire_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["next_fire_at"],
+                name="triggers_schedulestate_due",
+                condition=models.Q(next_fire_at__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trigger_id} next {self.next_fire_at}"
+
+
+class Fire(models.Model):
+    """The ledger: one row per slot, delivery or call of a trigger, with its one outcome.
+
+    ``key`` is unique per trigger: ``slot:<nominal UTC instant>``, ``missed:<first>..<last>`` for a
+    summary row, ``<cause>:<id>`` else. No foreign keys: the ledger is pruned by age and outlives
+    its trigger.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.UUIDField()
+    trigger_id = models.UUIDField()
+    key = models.CharField(max_length=128)
+    cause = models.CharField(max_length=16)
+    scheduled_for = models.DateTimeField(null=True)
+    # Of a summary row: the last slot and how many it stands for.
+    scheduled_until = models.DateTimeField(null=True)
+    slot_count = models.PositiveIntegerField(default=1)
+    outcome = models.CharField(max_length=16)
+    reason = models.CharField(max_length=256, null=True)
+    run_id = models.UUIDField(null=True)
+    fired_event_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField()
+
+    objects = UnnestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trigger_id", "key"], name="triggers_fire_key_unique")
+        ]
+        indexes = [
+            models.Index(fields=["trigger_id", "id"], name="triggers_fire_newest"),
+            models.Index(
+                fields=["trigger_id", "scheduled_for"],
+                name="triggers_fire_slot",
+                condition=models.Q(scheduled_for__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.outcome}"
+
+
+class SchedulerHeartbeat(models.Model):
+    """One row per Beat process: when it last ticked and what it did, for /readyz and /metrics."""
+
+    name = models.CharField(max_length=128, primary_key=True)
+    started_at = models.DateTimeField()
+    ticked_at = models.DateTimeField()
+    is_leader = models.BooleanField(default=False)
+    fires_total = models.PositiveBigIntegerField(default=0)
+    last_lag_seconds = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return self.name

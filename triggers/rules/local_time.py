@@ -1,0 +1,82 @@
+"""From a clock on the wall to instants, also where clocks are put forward or back.
+
+Python ignores ``fold`` when it compares datetimes of one zone: everything is compared in UTC.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+DstGap = Literal["shift", "skip"]
+DstOverlap = Literal["first", "second", "both"]
+DST_GAPS: tuple[DstGap, ...] = get_args(DstGap)
+DST_OVERLAPS: tuple[DstOverlap, ...] = get_args(DstOverlap)
+
+# A longer gap is a zone that crossed the date line: its day never was.
+_LONGEST_MADE_UP_GAP = timedelta(hours=3)
+# Longer than any overlap, shorter than any two changes are apart.
+_LOOK_AHEAD = timedelta(hours=25)
+
+
+def find_instants(
+    local: datetime,
+    zone: ZoneInfo,
+    *,
+    is_interval_job: bool,
+    dst_gap: str,
+    dst_overlap: str,
+) -> tuple[datetime, ...]:
+    """The instants in UTC, ascending, at which a job of this kind runs for a naive local time."""
+    early = _read_offset(local, zone, fold=0)
+    late = _read_offset(local, zone, fold=1)
+    first = (local - early).replace(tzinfo=UTC)
+    if early == late:
+        return (first,)
+    second = (local - late).replace(tzinfo=UTC)
+    if early < late:
+        if is_interval_job or dst_gap == "skip" or late - early > _LONGEST_MADE_UP_GAP:
+            return ()
+        return (_find_change(zone, second, first),)
+    if is_interval_job or dst_overlap == "both":
+        return (first, second)
+    return (second,) if dst_overlap == "second" else (first,)
+
+
+def find_plain_offset(day: datetime, zone: ZoneInfo) -> timedelta | None:
+    """The one offset of the day that begins at the naive midnight ``day``; null when it changes."""
+    start = _read_offset(day, zone, fold=0)
+    end = _read_offset(day + timedelta(days=1), zone, fold=1)
+    return start if start == end else None
+
+
+def find_walk_start(zone: ZoneInfo, after: datetime) -> datetime:
+    """The earliest naive local time that can still mean an instant later than ``after``.
+
+    Before clocks are put back, local times come again that are already behind: they count too.
+    """
+    local = after.astimezone(zone)
+    later = (after + _LOOK_AHEAD).astimezone(zone)
+    put_back = _require(local.utcoffset()) - _require(later.utcoffset())
+    return local.replace(tzinfo=None, fold=0) - max(put_back, timedelta(0))
+
+
+def _read_offset(local: datetime, zone: ZoneInfo, *, fold: int) -> timedelta:
+    return _require(local.replace(tzinfo=zone, fold=fold).utcoffset())
+
+
+def _require(offset: timedelta | None) -> timedelta:
+    if offset is None:
+        raise TypeError("a naive datetime has no offset")
+    return offset
+
+
+def _find_change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """The instant in (before, after], to the second, from which the offset is that of ``after``."""
+    offset_after = after.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if middle.astimezone(zone).utcoffset() == offset_after:
+            after = middle
+        else:
+            before = middle
+    return after

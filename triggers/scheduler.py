@@ -1,0 +1,264 @@
+"""The clock: Celery Beat's scheduler, to which every due trigger is a periodic task of its own.
+
+``celery -A config beat -S triggers.scheduler:TriggerScheduler``. Any number of Beats may run: they
+share the claim of due triggers, while ordinary django-celery-beat PeriodicTasks run in the one that
+leads.
+"""
+
+import datetime as dt
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F, QuerySet
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+from runs.services import fail_late_starts, reap_expired_leases, ring_due_queues
+from triggers.services import (
+    fire_due_triggers,
+    read_seconds_to_next_slot,
+    record_heartbeat,
+    resume_elapsed_pauses,
+)
+from workspaces.rules.callers import Caller
+from workspaces.services import read_now
+
+log = structlog.get_logger(__name__)
+
+# Advisory locks: the numbers only have to differ from each other and from other rooms'.
+LEADER_LOCK = 0x636C6F636B02
+SETUP_LOCK = 0x636C6F636B03
+
+CLAIM_SECONDS_PER_TICK = 2.0
+LEADER_PING_SECONDS = 5.0
+MIN_DELAY = 0.05
+MAX_BACKOFF = 5.0
+
+BEAT = Caller(kind="system", id="beat", workspace_id=None, scopes=frozenset(), is_operator=True)
+
+
+class FencedEntry(ModelEntry):  # type: ignore[misc]  # django-celery-beat has no types
+    """An entry that remembers ``last_run_at`` as it was read: the fence compares with that."""
+
+    def __init__(self, model: PeriodicTask, app: Any = None) -> None:
+        self.loaded_last_run_at: dt.datetime | None = model.last_run_at
+        super().__init__(model, app=app)
+
+
+class Leadership:
+    """A session-wide advisory lock on a connection of its own: a pool would lend the lock away with
+    it.
+    """
+
+    def __init__(self) -> None:
+        self._session: psycopg.Connection[Any] | None = None
+        self._asked_at = 0.0
+        self._is_held = False
+
+    def is_held(self) -> bool:
+        """Whether this process leads; asked at most every 5 s. An error drops the role."""
+        if time.monotonic() - self._asked_at < LEADER_PING_SECONDS and self._asked_at:
+            return self._is_held
+        self._asked_at = time.monotonic()
+        try:
+            self._is_held = self._ask()
+        except psycopg.Error:
+            log.warning("leadership_lost", exc_info=self._is_held)
+            self.release()
+        return self._is_held
+
+    def _ask(self) -> bool:
+        if self._session is None:
+            parameters = connection.get_connection_params()
+            parameters.pop("cursor_factory", None)
+            # The role outlives idle hours; everything else of a session's limits may stay.
+            self._session = psycopg.connect(**parameters, autocommit=True)
+        if self._is_held:
+            self._session.execute("SELECT 1")
+            return True
+        row = self._session.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK]).fetchone()
+        return bool(row and row[0])
+
+    def release(self) -> None:
+        """Give the role up; another Beat takes it within seconds."""
+        self._is_held = False
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+@dataclass(slots=True)
+class _Chore:
+    """Something that the tick does every ``seconds``; None: at every tick."""
+
+    name: str
+    perform: Callable[[], object]
+    seconds: float
+    due_at: float = 0.0
+
+
+class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-beat has no types
+    """Claims due triggers at every tick, does what else time does; fences PeriodicTasks."""
+
+    Entry = FencedEntry
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # Beat builds schedulers lazily for introspection, several times: no locks and no writes
+        # here.
+        self._leadership = Leadership()
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._fires = 0
+        self._lag = 0.0
+        self._backoff = 0.0
+        self._schedule_asked_at = 0.0
+        self._chores = [
+            _Chore("fire_due_triggers", self._fire_due, 0.0),
+            _Chore("ring_due_queues", ring_due_queues, 1.0),
+            _Chore("reap_expired_leases", reap_expired_leases, 2.0),
+            _Chore("fail_late_starts", fail_late_starts, 2.0),
+            _Chore("resume_elapsed_pauses", _resume_elapsed, 2.0),
+            _Chore("record_heartbeat", self._record_heartbeat, 2.0),
+        ]
+        super().__init__(*args, **kwargs)
+
+    def setup_schedule(self) -> None:
+        # Beats that start together would each create the same schedule rows.
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
+            super().setup_schedule()
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """One round; the seconds to sleep. Nothing escapes: an exception here would end Beat."""
+        delays = [self._do_chores()]
+        if self._leadership.is_held():
+            delays.append(self._tick_periodic_tasks(*args, **kwargs))
+        delays.append(self._ask_next_slot())
+        return max(MIN_DELAY, min(delays))
+
+    def _do_chores(self) -> float:
+        for chore in self._chores:
+            if time.monotonic() < chore.due_at:
+                continue
+            chore.due_at = time.monotonic() + chore.seconds
+            try:
+                chore.perform()
+                self._backoff = 0.0
+            except (OperationalError, InterfaceError):
+                self._backoff = min(MAX_BACKOFF, self._backoff * 2 or 0.1)
+                log.warning("database_away", chore=chore.name, retry_in=self._backoff)
+                connection.close()
+                return self._backoff
+            except Exception:
+                log.exception("chore_failed", chore=chore.name)
+                connection.close()
+        next_chore = min(chore.due_at for chore in self._chores if chore.seconds)
+        return min(float(self.max_interval), next_chore - time.monotonic())
+
+    def _tick_periodic_tasks(self, *args: Any, **kwargs: Any) -> float:
+        try:
+            return float(super().tick(*args, **kwargs) or 0.0)
+        except Exception:
+            # Beat's heap may have lost the entry that was being sent: build it anew.
+            log.exception("periodic_tasks_failed")
+            self._reload_soon()
+            connection.close()
+            return 1.0
+
+    def _ask_next_slot(self) -> float:
+        try:
+            seconds = read_seconds_to_next_slot()
+        except (OperationalError, InterfaceError):
+            return max(self._backoff, 1.0)
+        return float(self.max_interval) if seconds is None else seconds
+
+    def _fire_due(self) -> None:
+        until = time.monotonic() + CLAIM_SECONDS_PER_TICK
+        while True:
+            batch = fire_due_triggers()
+            self._fires += batch.fired
+            self._lag = max(self._lag, batch.lag_seconds)
+            if not batch.is_full or time.monotonic() >= until:
+                return
+
+    def _record_heartbeat(self) -> None:
+        record_heartbeat(
+            name=self._name,
+            is_leader=self._leadership.is_held(),
+            fires=self._fires,
+            lag_seconds=self._lag,
+        )
+        self._fires, self._lag = 0, 0.0
+
+    # ── ordinary PeriodicTasks ───────────────────────────────────────────────────────────────────
+
+    def schedule_changed(self) -> bool:
+        # Asked several times per tick by the base class: once a second is enough.
+        if time.monotonic() - self._schedule_asked_at < 1.0:
+            return False
+        self._schedule_asked_at = time.monotonic()
+        return bool(super().schedule_changed())
+
+    def schedules_equal(self, *args: Any, **kwargs: Any) -> bool:
+        # The base class compares every entry at every tick; the change marker says all of it.
+        was_invalidated, self._heap_invalidated = self._heap_invalidated, False
+        return not was_invalidated
+
+    def enabled_models_qs(self) -> QuerySet[PeriodicTask]:
+        # All of them: the base class' hour window loses tasks of other zones.
+        return self.Model.objects.enabled()
+
+    def apply_entry(self, entry: FencedEntry, producer: Any = None) -> None:
+        """Send the entry's task if nobody has meanwhile: the row's ``last_run_at`` is the fence."""
+        try:
+            with transaction.atomic():
+                taken = PeriodicTask.objects.filter(
+                    pk=entry.model.pk, enabled=True, last_run_at=entry.loaded_last_run_at
+                ).update(
+                    last_run_at=entry.model.last_run_at,
+                    total_run_count=F("total_run_count") + 1,
+                )
+                if taken:
+                    self.apply_async(entry, producer=producer, advance=False)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the broker's client raises what it likes; the claim is rolled back
+            log.warning("periodic_task_not_sent", task=entry.name, error=str(error))
+            self._reload_soon()
+        else:
+            if not taken:
+                self._reload_soon()
+
+    def reserve(self, entry: FencedEntry) -> Any:
+        reserved = super().reserve(entry)
+        # apply_entry writes what the base class would write at its next sync.
+        self._dirty.clear()
+        return reserved
+
+    def sync(self) -> None:
+        """Nothing is left to write: each entry was, when it was sent."""
+
+    def close(self) -> None:
+        self._leadership.release()
+        super().close()
+
+    def _ensure_connected(self) -> Any:
+        # One try. The base class tries until the broker answers, and the clock would stand still
+        # meanwhile.
+        return self.connection.ensure_connection(max_retries=1, timeout=1)
+
+    def _reload_soon(self) -> None:
+        self._heap = None
+        # Naive, as the base class keeps it.
+        self._last_full_sync = dt.datetime.min  # noqa: DTZ901
+        self._heap_invalidated = True
+
+
+def _resume_elapsed() -> None:
+    resume_elapsed_pauses(caller=BEAT, now=read_now())

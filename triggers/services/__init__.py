@@ -1,0 +1,65 @@
+"""The verbs of triggers."""
+
+from triggers.models import Fire, SchedulerHeartbeat, ScheduleState, Trigger
+from triggers.services.definitions import (
+    ExternalKeyTaken,
+    TriggerNotFound,
+    create_trigger,
+    delete_trigger,
+    find_trigger,
+    list_triggers,
+    pause_trigger,
+    read_limits,
+    resume_elapsed_pauses,
+    resume_trigger,
+    update_trigger,
+)
+from triggers.services.due import DueBatch, fire_due_triggers, read_seconds_to_next_slot
+from triggers.services.firing import (
+    ACTION_DISABLED,
+    FIRED,
+    INPUT_INVALID,
+    FireResult,
+    fire_from_webhook,
+    fire_trigger_by_hand,
+    load_trigger,
+)
+from triggers.services.heartbeats import (
+    forget_dead_heartbeats,
+    list_live_heartbeats,
+    record_heartbeat,
+)
+from triggers.services.ledger import list_fires, list_trigger_history
+
+__all__ = [
+    "ACTION_DISABLED",
+    "FIRED",
+    "INPUT_INVALID",
+    "DueBatch",
+    "ExternalKeyTaken",
+    "Fire",
+    "FireResult",
+    "ScheduleState",
+    "SchedulerHeartbeat",
+    "Trigger",
+    "TriggerNotFound",
+    "create_trigger",
+    "delete_trigger",
+    "find_trigger",
+    "fire_due_triggers",
+    "fire_from_webhook",
+    "fire_trigger_by_hand",
+    "forget_dead_heartbeats",
+    "list_fires",
+    "list_live_heartbeats",
+    "list_trigger_history",
+    "list_triggers",
+    "load_trigger",
+    "pause_trigger",
+    "read_limits",
+    "read_seconds_to_next_slot",
+    "record_heartbeat",
+    "resume_elapsed_pauses",
+    "resume_trigger",
+    "update_trigger",
+]

@@ -1,0 +1,95 @@
+"""The meaning of a trigger's fields, checked at save so that it never fails at a fire."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from actions.rules.retry import InvalidRetry, parse_retry
+from actions.rules.templates import find_template_problems
+from actions.services import find_action
+from triggers.models import Trigger
+from triggers.rules.filters import find_filter_problems
+from triggers.rules.schedule import InvalidSchedule, InvalidTimezone, check_timezone, parse_schedule
+from workspaces.rules.problems import FieldError, NotFound, Unprocessable
+
+
+def check_fields(
+    fields: Mapping[str, Any], *, workspace_id: uuid.UUID, current: Trigger | None = None
+) -> dict[str, Any]:
+    """The given fields, each found sound; ``current`` is the trigger that they change.
+
+    Raises:
+        Unprocessable: one error per field at fault.
+    """
+    errors = [
+        error
+        for name, check in _CHECKS.items()
+        if fields.get(name) is not None
+        for error in check(fields[name])
+    ]
+    if "action_id" in fields:
+        errors += _check_action(fields["action_id"], workspace_id=workspace_id)
+    if fields.get("paused_until") and fields.get("is_active", True):
+        errors.append(
+            FieldError("/paused_until", "invalid", "Only a paused trigger has an end of its pause.")
+        )
+    if errors:
+        raise Unprocessable("; ".join(error.detail for error in errors), errors=errors)
+    return dict(fields)
+
+
+def _check_schedule(text: str) -> list[FieldError]:
+    try:
+        parse_schedule(text)
+    except InvalidSchedule as error:
+        return [FieldError("/schedule", "invalid_schedule", str(error))]
+    return []
+
+
+def _check_timezone(name: str) -> list[FieldError]:
+    try:
+        check_timezone(name)
+    except InvalidTimezone as error:
+        return [FieldError("/timezone", "invalid_timezone", str(error))]
+    return []
+
+
+def _check_filter(event_filter: Any) -> list[FieldError]:
+    return [
+        FieldError(f"/event_filter{problem.pointer}", "invalid_filter", problem.detail)
+        for problem in find_filter_problems(event_filter)
+    ]
+
+
+def _check_template(template: Any) -> list[FieldError]:
+    return [
+        FieldError(f"/input_template{problem.pointer}", "invalid_template", problem.detail)
+        for problem in find_template_problems(template)
+    ]
+
+
+def _check_retry(retry: Any) -> list[FieldError]:
+    try:
+        parse_retry(retry)
+    except InvalidRetry as error:
+        member = f"/{error.member}" if error.member else ""
+        return [FieldError(f"/retry{member}", "invalid_retry", error.detail)]
+    return []
+
+
+def _check_action(action_id: uuid.UUID, *, workspace_id: uuid.UUID) -> list[FieldError]:
+    try:
+        find_action(workspace_id=workspace_id, action_id=action_id)
+    except NotFound:
+        detail = "There is no such action in this workspace."
+        return [FieldError("/action_id", "does_not_exist", detail)]
+    return []
+
+
+_CHECKS: dict[str, Callable[[Any], list[FieldError]]] = {
+    "schedule": _check_schedule,
+    "timezone": _check_timezone,
+    "event_filter": _check_filter,
+    "input_template": _check_template,
+    "retry": _check_retry,
+}

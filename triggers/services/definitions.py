@@ -1,0 +1,363 @@
+"""What a trigger is and how it changes: create, update, delete, pause, resume, and its reads."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from events.rules.event import NewEvent
+from events.services import append_events
+from triggers.models import ScheduleState, Trigger
+from triggers.services.checks import check_fields
+from triggers.services.slots import compute_next_slot
+from workspaces.rules.callers import Caller
+from workspaces.rules.problems import Conflict, FieldError, NotFound
+from workspaces.services import (
+    SYSTEM_SLUG,
+    lock_limits,
+    new_id,
+    read_plan,
+    record_revision,
+    refuse_over_limit,
+)
+
+# A change of any of these makes the next slot count from now.
+_SCHEDULE_FIELDS = {"schedule", "timezone", "dst_gap", "dst_overlap"}
+# What a version of the workspace remembers of a trigger, beside its action.
+_DOCUMENT_FIELDS = (
+    "name",
+    "description",
+    "external_key",
+    "event_type",
+    "event_filter",
+    "input_template",
+    "schedule",
+    "timezone",
+    "dst_gap",
+    "dst_overlap",
+    "catch_up_policy",
+    "misfire_grace_seconds",
+    "start_deadline_seconds",
+    "priority",
+    "retry",
+    "metadata",
+    "is_active",
+)
+_PAUSE_FIELDS = {"is_active", "pause_reason", "paused_until"}
+
+
+class TriggerNotFound(NotFound):
+    """No such trigger in this workspace."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such trigger in this workspace.")
+
+
+class ExternalKeyTaken(Conflict):
+    """Another trigger of the workspace has this ``external_key``."""
+
+    def __init__(self) -> None:
+        detail = "Another trigger of this workspace has this external_key."
+        super().__init__(detail, errors=[FieldError("/external_key", "not_unique", detail)])
+
+
+def create_trigger(
+    *, workspace_id: uuid.UUID, fields: Mapping[str, Any], caller: Caller, now: dt.datetime
+) -> Trigger:
+    """Create a trigger; with a schedule, its next slot counts from ``now``.
+
+    Raises:
+        Unprocessable: a field is not what it must be; one error per field.
+        TriggerLimitExceeded: the plan holds no more scheduled triggers.
+        ExternalKeyTaken: the ``external_key`` is in use.
+    """
+    with transaction.atomic():
+        checked = check_fields(fields, workspace_id=workspace_id)
+        if checked.get("schedule") is not None:
+            _refuse_one_scheduled_more(workspace_id)
+        trigger = Trigger(workspace_id=workspace_id, created_by=str(caller), **checked)
+        _save(trigger, is_new=True)
+        trigger.refresh_from_db()
+        next_fire_at = compute_next_slot(trigger, after=now) if trigger.is_active else None
+        ScheduleState.objects.create(trigger=trigger, next_fire_at=next_fire_at)
+        _record(trigger, "trigger.created", {}, caller=caller, now=now)
+    return find_trigger(workspace_id=workspace_id, trigger_id=trigger.id)
+
+
+def update_trigger(
+    *,
+    workspace_id: uuid.UUID,
+    trigger_id: uuid.UUID,
+    fields: Mapping[str, Any],
+    caller: Caller,
+    now: dt.datetime,
+) -> Trigger:
+    """Change the given fields. An edit never fires a slot in the past: the next one counts from
+    ``now``.
+
+    Raises:
+        TriggerNotFound, Unprocessable, TriggerLimitExceeded, ExternalKeyTaken: as for creation.
+        Conflict: the trigger comes from configuration, which alone may change it.
+    """
+    with transaction.atomic():
+        trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+        checked = check_fields(fields, workspace_id=workspace_id, current=trigger)
+        changed = {
+            name: value for name, value in checked.items() if getattr(trigger, name) != value
+        }
+        if trigger.source == "config" and set(changed) - _PAUSE_FIELDS:
+            raise Conflict(
+                "This trigger comes from configuration: only pause and resume are open here."
+            )
+        if changed.get("schedule") is not None and trigger.schedule is None:
+            _refuse_one_scheduled_more(workspace_id)
+        _apply(trigger, changed, caller=caller, now=now)
+    return find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+
+
+def delete_trigger(
+    *, workspace_id: uuid.UUID, trigger_id: uuid.UUID, caller: Caller, now: dt.datetime
+) -> None:
+    """Delete a trigger and its destinations; its fires, runs and events stay as history.
+
+    Raises:
+        TriggerNotFound: there is none.
+        Conflict: the trigger comes from configuration.
+    """
+    with transaction.atomic():
+        trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+        if trigger.source == "config":
+            raise Conflict(
+                "This trigger comes from configuration: only pause and resume are open here."
+            )
+        key = trigger.external_key or str(trigger.id)
+        append_events(
+            [_audit(trigger, "trigger.deleted", {"name": trigger.name}, caller=caller, now=now)]
+        )
+        trigger.delete()
+        record_revision(
+            workspace_id=workspace_id,
+            kind="trigger",
+            external_key=key,
+            document=None,
+            created_by=str(caller),
+        )
+
+
+def pause_trigger(
+    *,
+    workspace_id: uuid.UUID,
+    trigger_id: uuid.UUID,
+    reason: str | None,
+    until: dt.datetime | None,
+    caller: Caller,
+    now: dt.datetime,
+) -> Trigger:
+    """Pause: no slot fires after this commits. The schedule stays. Pausing a paused one renews its
+    reason.
+
+    Raises:
+        TriggerNotFound: there is none.
+    """
+    changed = {"is_active": False, "pause_reason": reason, "paused_until": until}
+    with transaction.atomic():
+        trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+        _apply(trigger, changed, caller=caller, now=now)
+    return find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+
+
+def resume_trigger(
+    *, workspace_id: uuid.UUID, trigger_id: uuid.UUID, caller: Caller, now: dt.datetime
+) -> Trigger:
+    """Resume: the next slot counts from ``now``; what went by in the pause never fires. A no-op on
+    an active one.
+
+    Raises:
+        TriggerNotFound: there is none.
+    """
+    with transaction.atomic():
+        trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+        if not trigger.is_active:
+            _apply(trigger, {"is_active": True}, caller=caller, now=now)
+    return find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+
+
+def resume_elapsed_pauses(*, caller: Caller, now: dt.datetime, limit: int = 100) -> int:
+    """Resume triggers whose ``paused_until`` has come; how many. Safe beside other schedulers."""
+    elapsed = Trigger.objects.filter(is_active=False, paused_until__lte=now).values_list(
+        "workspace_id", "id"
+    )
+    resumed = 0
+    for workspace_id, trigger_id in elapsed[:limit]:
+        with transaction.atomic():
+            trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+            # Asked again under the lock: somebody may have resumed it or paused it anew.
+            if not trigger.is_active and trigger.paused_until and trigger.paused_until <= now:
+                _apply(trigger, {"is_active": True}, caller=caller, now=now)
+                resumed += 1
+    return resumed
+
+
+def find_trigger(*, workspace_id: uuid.UUID, trigger_id: uuid.UUID) -> Trigger:
+    """One trigger with its schedule state and workspace.
+
+    Raises:
+        TriggerNotFound: there is none in this workspace.
+    """
+    trigger = list_triggers(workspace_id).filter(id=trigger_id).first()
+    if trigger is None:
+        raise TriggerNotFound
+    return trigger
+
+
+def list_triggers(
+    workspace_id: uuid.UUID | None,
+    *,
+    is_active: bool | None = None,
+    event_type: str | None = None,
+    action_id: uuid.UUID | None = None,
+    text: str | None = None,
+    source: str | None = None,
+    scope: str | None = None,
+) -> QuerySet[Trigger]:
+    """Triggers of a workspace (None: of all) with their state; ``text`` is sought in name and
+    description.
+    """
+    filters = {
+        "workspace_id": workspace_id,
+        "is_active": is_active,
+        "event_type": event_type,
+        "action_id": action_id,
+        "source": source,
+    }
+    found = Trigger.objects.select_related("schedule_state", "workspace").filter(
+        **{name: value for name, value in filters.items() if value is not None}
+    )
+    if text:
+        found = found.filter(Q(name__icontains=text) | Q(description__icontains=text))
+    if scope == "global":
+        found = found.filter(workspace__slug=SYSTEM_SLUG)
+    elif scope == "workspace":
+        found = found.exclude(workspace__slug=SYSTEM_SLUG)
+    return found
+
+
+def read_limits(workspace_id: uuid.UUID) -> dict[str, Any]:
+    """The plan's bounds and how much of them is used."""
+    limits = read_plan(workspace_id)
+    triggers = Trigger.objects.filter(workspace_id=workspace_id)
+    return {
+        "tier_name": limits.tier_name,
+        "scheduled_triggers": {
+            "current_count": triggers.filter(schedule__isnull=False).count(),
+            "limit": limits.max_scheduled_triggers,
+        },
+        "webhook_triggers": {
+            "current_count": triggers.filter(destinations__isnull=False).distinct().count(),
+            "limit": limits.max_webhook_triggers,
+        },
+    }
+
+
+def _apply(
+    trigger: Trigger, changed: Mapping[str, Any], *, caller: Caller, now: dt.datetime
+) -> None:
+    """Write the change, its audit event and its revision; the state row is locked by the caller."""
+    if not changed:
+        return
+    was_active = trigger.is_active
+    for name, value in changed.items():
+        setattr(trigger, name, value)
+    if trigger.is_active:
+        trigger.pause_reason, trigger.paused_until = None, None
+    _save(trigger, is_new=False)
+    if trigger.is_active != was_active or _SCHEDULE_FIELDS & set(changed):
+        next_fire_at = compute_next_slot(trigger, after=now) if trigger.is_active else None
+        ScheduleState.objects.filter(trigger=trigger).update(next_fire_at=next_fire_at)
+    _record(trigger, *_name_change(trigger, changed, was_active=was_active), caller=caller, now=now)
+
+
+def _name_change(
+    trigger: Trigger, changed: Mapping[str, Any], *, was_active: bool
+) -> tuple[str, dict[str, Any]]:
+    if set(changed) <= _PAUSE_FIELDS and "is_active" in changed:
+        if trigger.is_active:
+            return "trigger.resumed", {}
+        until = trigger.paused_until
+        return "trigger.paused", {
+            "reason": trigger.pause_reason,
+            "until": None if until is None else until.isoformat(),
+        }
+    data: dict[str, Any] = {"changed": sorted(changed)}
+    if trigger.is_active != was_active:
+        data["is_active"] = trigger.is_active
+    return "trigger.updated", data
+
+
+def _save(trigger: Trigger, *, is_new: bool) -> None:
+    try:
+        # A savepoint: the refusal must not spoil the caller's transaction.
+        with transaction.atomic():
+            trigger.save(force_insert=is_new)
+    except IntegrityError as error:
+        if "triggers_trigger_external_key_unique" in str(error):
+            raise ExternalKeyTaken from error
+        raise
+
+
+def _lock_trigger(*, workspace_id: uuid.UUID, trigger_id: uuid.UUID) -> Trigger:
+    """The trigger, with its state row locked: the same row that the clock locks to fire it."""
+    state = (
+        ScheduleState.objects.select_for_update(of=("self",))
+        .filter(trigger_id=trigger_id, trigger__workspace_id=workspace_id)
+        .first()
+    )
+    if state is None:
+        raise TriggerNotFound
+    return Trigger.objects.get(id=trigger_id)
+
+
+def _refuse_one_scheduled_more(workspace_id: uuid.UUID) -> None:
+    limits = lock_limits(workspace_id)
+    refuse_over_limit(
+        limits=limits,
+        trigger_type="scheduled",
+        current_count=Trigger.objects.filter(
+            workspace_id=workspace_id, schedule__isnull=False
+        ).count(),
+    )
+
+
+def _record(
+    trigger: Trigger, event_type: str, data: dict[str, Any], *, caller: Caller, now: dt.datetime
+) -> None:
+    append_events([_audit(trigger, event_type, data, caller=caller, now=now)])
+    record_revision(
+        workspace_id=trigger.workspace_id,
+        kind="trigger",
+        external_key=trigger.external_key or str(trigger.id),
+        document={
+            **{name: getattr(trigger, name) for name in _DOCUMENT_FIELDS},
+            "action_id": str(trigger.action_id),
+        },
+        created_by=str(caller),
+    )
+
+
+def _audit(
+    trigger: Trigger, event_type: str, data: dict[str, Any], *, caller: Caller, now: dt.datetime
+) -> NewEvent:
+    return NewEvent(
+        id=new_id(),
+        workspace_id=trigger.workspace_id,
+        event_type=event_type,
+        source="API" if caller.kind == "key" else "OPERATOR",
+        entity_type="trigger",
+        entity_id=trigger.id,
+        trigger_id=trigger.id,
+        data={"by": str(caller), **data},
+        effective_at=now,
+    )

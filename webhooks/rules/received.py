@@ -1,0 +1,21 @@
+"""A request as it came in: what is verified, and nothing that a framework made of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedRequest:
+    """Names in ``headers`` are in lower case; ``body`` is the raw bytes.
+
+    ``is_oversized``: there were more than the limit; ``size`` were counted, and none is kept.
+    """
+
+    method: str
+    # As the caller wrote them: "/v1/hooks/…", "a=1&b=2".
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    size: int
+    is_oversized: bool = False

@@ -1,0 +1,203 @@
+"""The ledger of deliveries: every request that reached a destination, with its event."""
+
+import datetime as dt
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from events.rules.event import WEBHOOK, NewEvent
+from events.rules.ids import lowest_id, read_id_time
+from events.services import append_event
+from webhooks.models import Delivery
+from webhooks.rules.received import ReceivedRequest
+from webhooks.rules.redaction import make_storable, redact_headers
+from webhooks.services.targets import Target
+from workspaces.rules.json_text import MalformedJson, parse_json
+from workspaces.rules.problems import NotFound
+from workspaces.services import decrypt_secret, encrypt_secret, new_id
+
+ACCEPTED, DUPLICATE, FILTERED, REJECTED = "accepted", "duplicate", "filtered", "rejected"
+STATUSES = (ACCEPTED, DUPLICATE, FILTERED, "ignored", REJECTED, "challenge")
+_EVENT_TYPES = {
+    ACCEPTED: "webhook.received",
+    DUPLICATE: "webhook.duplicate",
+    FILTERED: "webhook.filtered",
+    REJECTED: "webhook.rejected",
+}
+# Of what was refused, as much as explains it.
+REJECTED_BODY_LIMIT = 16 * 1024
+MAX_KEY_LENGTH = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryIds:
+    """Minted once, before the first attempt: an attempt that finds them in the database had succeeded."""
+
+    delivery_id: UUID = field(default_factory=new_id)
+    event_id: UUID = field(default_factory=new_id)
+    fire_id: UUID = field(default_factory=new_id)
+    run_id: UUID = field(default_factory=new_id)
+    fired_event_id: UUID = field(default_factory=new_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knock:
+    """One request at one destination. ``started`` is the monotonic clock at the door."""
+
+    request: ReceivedRequest
+    target: Target
+    now: dt.datetime
+    started: float
+    ids: DeliveryIds = field(default_factory=DeliveryIds)
+
+    @property
+    def dedupe_key(self) -> str | None:
+        """The sender's own name for the delivery, as it was sent; None when there is none."""
+        config = self.target.read_config()
+        return (self.request.headers.get(config.delivery_id_header) if config else None) or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What came of a knock, for the ledger. ``data`` are further members of its event."""
+
+    status: str
+    http_status: int
+    cause: str | None = None
+    payload_event_type: str | None = None
+    fire_id: UUID | None = None
+    fired_event_id: UUID | None = None
+    run_id: UUID | None = None
+    duplicate_of: UUID | None = None
+    input: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def write_entry(knock: Knock, entry: Entry) -> None:
+    """Insert the delivery and its event, in the caller's transaction."""
+    data = _build_event_data(knock, entry)
+    Delivery.objects.insert_rows([_build_delivery(knock, entry, data)])
+    append_event(
+        NewEvent(
+            id=knock.ids.event_id,
+            workspace_id=knock.target.workspace_id,
+            event_type=_EVENT_TYPES[entry.status],
+            source=WEBHOOK,
+            entity_type="delivery",
+            entity_id=knock.ids.delivery_id,
+            trigger_id=knock.target.trigger_id,
+            destination_id=knock.target.id,
+            delivery_id=knock.ids.delivery_id,
+            data=data,
+            effective_at=knock.now,
+        )
+    )
+
+
+def list_deliveries(
+    *,
+    workspace_id: UUID,
+    destination_id: UUID | None = None,
+    statuses: list[str] | None = None,
+    cause: str | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> QuerySet[Delivery]:
+    """Deliveries of a workspace; ``since`` is included, ``until`` not. Bodies stay in the database."""
+    deliveries = Delivery.objects.filter(workspace_id=workspace_id).defer("body")
+    if destination_id is not None:
+        deliveries = deliveries.filter(destination_id=destination_id)
+    if statuses:
+        deliveries = deliveries.filter(status__in=statuses)
+    if cause is not None:
+        deliveries = deliveries.filter(cause=cause)
+    # Time is read as a range of ids: so only the partitions of that time are read.
+    if since is not None:
+        deliveries = deliveries.filter(id__gte=lowest_id(since))
+    if until is not None:
+        deliveries = deliveries.filter(id__lt=lowest_id(until))
+    return deliveries
+
+
+def find_delivery(*, workspace_id: UUID, delivery_id: UUID) -> Delivery:
+    """One delivery, with its body.
+
+    Raises:
+        NotFound: no such delivery in this workspace.
+    """
+    delivery = Delivery.objects.filter(workspace_id=workspace_id, id=delivery_id).first()
+    if delivery is None:
+        raise NotFound("There is no such delivery.")
+    return delivery
+
+
+def read_payload(delivery: Delivery) -> Any:
+    """The body as JSON, else as text (also where it was cut off); None when none was kept.
+
+    Raises:
+        SecretUnreadable: the keys that encrypted it are no longer configured.
+    """
+    if delivery.body is None:
+        return None
+    raw = decrypt_secret(delivery.body)
+    try:
+        return parse_json(raw)
+    except MalformedJson:
+        return raw.decode("utf-8", "replace")
+
+
+def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
+    named = {
+        "fire_id": entry.fire_id,
+        "fired_event_id": entry.fired_event_id,
+        "run_id": entry.run_id,
+        "duplicate_of": entry.duplicate_of,
+    }
+    return {
+        "destination_id": str(knock.target.id),
+        "trigger_id": str(knock.target.trigger_id),
+        "delivery_id": str(knock.ids.delivery_id),
+        "event_type": entry.payload_event_type,
+        "cause": entry.cause,
+        **{name: None if value is None else str(value) for name, value in named.items()},
+        **entry.data,
+    }
+
+
+def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Delivery:
+    ids, request, key = knock.ids, knock.request, knock.dedupe_key
+    return Delivery(
+        id=ids.delivery_id,
+        workspace_id=knock.target.workspace_id,
+        destination_id=knock.target.id,
+        trigger_id=knock.target.trigger_id,
+        status=entry.status,
+        cause=entry.cause,
+        http_status=entry.http_status,
+        event_id=ids.event_id,
+        event_type=_EVENT_TYPES[entry.status],
+        event_data=data,
+        payload_event_type=entry.payload_event_type,
+        fire_id=entry.fire_id,
+        fired_event_id=entry.fired_event_id,
+        run_id=entry.run_id,
+        duplicate_of=entry.duplicate_of,
+        dedupe_key=None if key is None else make_storable(key[:MAX_KEY_LENGTH]),
+        headers=redact_headers(request.headers),
+        body=_keep_body(request, is_rejected=entry.status == REJECTED),
+        body_size=request.size,
+        input=entry.input,
+        notes=list(entry.notes),
+        duration_ms=round((time.perf_counter() - knock.started) * 1000, 3),
+        created_at=read_id_time(ids.delivery_id),
+    )
+
+
+def _keep_body(request: ReceivedRequest, *, is_rejected: bool) -> bytes | None:
+    if request.is_oversized:
+        return None
+    return encrypt_secret(request.body[:REJECTED_BODY_LIMIT] if is_rejected else request.body)

@@ -1,0 +1,111 @@
+"""What the receiver needs to know of a destination, in one query."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from webhooks.providers import PROVIDERS, build_config
+from webhooks.rules.signature import Secret
+from webhooks.rules.verification import VerificationConfig, check_verification
+from webhooks.services.secrets import read_secret
+from workspaces.rules.ids import parse_id
+
+# Newest first; more than a few only wait for the next rotation to remove them.
+_FIND = """
+SELECT d.id, d.workspace_id, d.trigger_id, d.is_active, d.accepted_event_types, d.field_mapping::text,
+       d.retry_attempts, d.verification::text, s.id, s.ciphertext, s.expires_at, s.last_used_at
+FROM webhooks_destination d LEFT JOIN webhooks_destinationsecret s ON s.destination_id = d.id
+WHERE d.id = %s ORDER BY s.id DESC LIMIT 8
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSecret:
+    """A secret as it is stored; decrypted only to verify."""
+
+    id: UUID
+    ciphertext: bytes
+    expires_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A destination as a request meets it."""
+
+    id: UUID
+    workspace_id: UUID
+    trigger_id: UUID
+    is_active: bool
+    accepted_event_types: list[str] | None
+    field_mapping: dict[str, str] | None
+    retry_attempts: int
+    verification: str
+    secrets: tuple[StoredSecret, ...]
+
+    def read_config(self) -> VerificationConfig | None:
+        """How requests are verified; None when the stored document means nothing to this version."""
+        return _read_verification(self.verification)
+
+    def read_secrets(self) -> list[Secret]:
+        """The secrets in plain, newest first.
+
+        Raises:
+            SecretUnreadable: the keys that encrypted them are no longer configured.
+        """
+        return [
+            Secret(secret.id, read_secret(secret.ciphertext), secret.expires_at)
+            for secret in self.secrets
+        ]
+
+
+def find_target(destination_id: str, *, workspace_id: str | None) -> Target | None:
+    """The destination of this id (and, where the path names one, of this workspace), active or not."""
+    key = parse_id(destination_id)
+    if key is None:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [key])
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    target = _build_target(rows)
+    if workspace_id is not None and parse_id(workspace_id) != target.workspace_id:
+        return None
+    return target
+
+
+def _build_target(rows: list[tuple[Any, ...]]) -> Target:
+    first = rows[0]
+    return Target(
+        id=first[0],
+        workspace_id=first[1],
+        trigger_id=first[2],
+        is_active=first[3],
+        accepted_event_types=first[4],
+        field_mapping=None if first[5] is None else json.loads(first[5]),
+        retry_attempts=first[6],
+        verification=first[7],
+        secrets=tuple(_build_secrets(row[8:] for row in rows)),
+    )
+
+
+def _build_secrets(rows: Iterable[tuple[Any, ...]]) -> Iterable[StoredSecret]:
+    for secret_id, ciphertext, expires_at, last_used_at in rows:
+        # The outer join of a destination without secrets.
+        if secret_id is not None:
+            yield StoredSecret(secret_id, bytes(ciphertext), expires_at, last_used_at)
+
+
+@lru_cache(maxsize=1024)
+def _read_verification(text: str) -> VerificationConfig | None:
+    document = json.loads(text)
+    if check_verification(document, presets=PROVIDERS):
+        return None
+    return build_config(document)

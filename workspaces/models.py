@@ -1,0 +1,144 @@
+"""Who: workspaces, their plans, API keys and numbered revisions."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import uuid_utils.compat
+from django.contrib.postgres.fields import ArrayField
+from django.db import connections, models
+from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+_Row = TypeVar("_Row", bound=models.Model)
+
+
+def new_id() -> uuid.UUID:
+    """A UUID version 7: ordered by time, monotonic within a process."""
+    return uuid_utils.compat.uuid7()
+
+
+class UnnestQuerySet(models.QuerySet[_Row]):
+    """Rows written by one ``INSERT … SELECT * FROM unnest(…)``, the same for any number of rows."""
+
+    def insert_rows(self, rows: Sequence[_Row], *, on_conflict: str = "") -> list[uuid.UUID]:
+        """Insert complete rows (every id minted by the caller); returns the ids that were inserted.
+
+        ``on_conflict`` is the SQL after ``ON CONFLICT``, such as ``(trigger_id, key) DO NOTHING``.
+        Columns with a ``db_default`` are left to the database.
+        """
+        if not rows:
+            return []
+        connection = connections[self.db]
+        meta = self.model._meta  # noqa: SLF001 - Django's own, documented API
+        fields = [field for field in meta.concrete_fields if not field.has_db_default()]
+        casts = ", ".join(f"%s::{_name_type(field, connection)}[]" for field in fields)
+        columns = ", ".join(f'"{field.column}"' for field in fields)
+        conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
+        sql = (
+            f'INSERT INTO "{meta.db_table}" ({columns}) '  # noqa: S608 - names come from the model
+            f'SELECT * FROM unnest({casts}){conflict} RETURNING "{meta.pk.column}"'
+        )
+        columns_of_values = [
+            [_adapt(field, getattr(row, field.attname)) for row in rows] for field in fields
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, columns_of_values)
+            return [row[0] for row in cursor.fetchall()]
+
+
+def _name_type(field: Any, connection: Any) -> str:
+    # An array of varchar(256) is cast as varchar[].
+    return str(field.db_type(connection)).split("(")[0]
+
+
+def _adapt(field: Any, value: Any) -> Any:
+    if value is not None and isinstance(field, models.JSONField):
+        return Jsonb(value)
+    return value
+
+
+class Plan(models.Model):
+    """How much a workspace may hold; null is unlimited."""
+
+    slug = models.SlugField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=64)
+    max_scheduled_triggers = models.PositiveIntegerField(null=True, blank=True)
+    max_webhook_triggers = models.PositiveIntegerField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Workspace(models.Model):
+    """A tenant. ``revision_number`` counts its revisions, under this row's lock."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=256)
+    slug = models.SlugField(max_length=64, unique=True)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, default="enterprise")
+    metadata = models.JSONField(default=dict, blank=True)
+    revision_number = models.PositiveBigIntegerField(default=0, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class ApiKey(models.Model):
+    """A bearer key, stored as a SHA-256. Without a workspace it is an operator's."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, null=True, blank=True, related_name="api_keys"
+    )
+    name = models.CharField(max_length=256)
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(max_length=8, editable=False)
+    scopes = ArrayField(models.CharField(max_length=64))
+    rate_limit_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="workspaces_apikey_operator_has_no_workspace",
+                condition=models.Q(workspace__isnull=True, scopes=["operator"])
+                | (models.Q(workspace__isnull=False) & ~models.Q(scopes__contains=["operator"])),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} (…{self.hint})"
+
+
+class Revision(models.Model):
+    """One numbered snapshot of one row.
+
+    Version N of a workspace is the latest snapshot per key up to N.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="revisions")
+    number = models.PositiveBigIntegerField()
+    kind = models.CharField(max_length=32)
+    external_key = models.CharField(max_length=128)
+    # Null: the row was deleted.
+    document = models.JSONField(null=True)
+    created_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "number"], name="workspaces_revision_number_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} #{self.number} {self.kind} {self.external_key}"

@@ -1,0 +1,117 @@
+"""Strict JSON: the one parser for bodies that come from outside.
+
+What it refuses would be read differently by another reader, cannot be stored as jsonb, or costs
+more than its size: other encodings than UTF-8, deep nesting, duplicate keys, ``NaN`` and
+``Infinity`` (also written as ``1e999``), integers beyond 64 bits, ``\\u0000``, lone surrogates.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+MAX_DEPTH = 64
+MAX_INTEGER = 2**63 - 1
+
+# A string that is never closed reaches to the end: so the scan stays linear on any input.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class MalformedJson(ValueError):
+    """The text is not JSON that this product accepts; ``code`` says why in one word."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def parse_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
+    """The value that ``raw`` holds.
+
+    Raises:
+        MalformedJson: with the codes ``not_utf8``, ``syntax``, ``too_deep``, ``duplicate_key``,
+            ``number_out_of_range`` or ``unstorable_text``. Nothing else is ever raised.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedJson("not_utf8", f"The body is not UTF-8 (byte {error.start}).") from None
+    _refuse_deep_nesting(raw, max_depth)
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        message = f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})."
+        raise MalformedJson("syntax", message) from None
+    # Only an escape can make either: UTF-8 has no surrogates, and JSON no bare control characters.
+    if b"\\u" in raw and any(_UNSTORABLE.search(piece) for piece in _walk_texts(value)):
+        raise MalformedJson("unstorable_text", "The body holds \\u0000 or a lone surrogate.")
+    return value
+
+
+def _refuse_deep_nesting(raw: bytes, max_depth: int) -> None:
+    """Before any parser recurses. Each pass peels the innermost brackets, at the speed of C."""
+    if raw.count(b"[") + raw.count(b"{") <= max_depth:
+        return
+    brackets = _STRING.sub(b"", raw).translate(None, _ALL_BUT_BRACKETS)
+    for _ in range(max_depth):
+        peeled = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        if len(peeled) == len(brackets):
+            break
+        brackets = peeled
+    # What is left of balanced brackets is deeper; a few that never match are for the parser.
+    left = brackets.count(b"[") + brackets.count(b"{")
+    if left > max_depth or (brackets and _peels(brackets)):
+        raise MalformedJson("too_deep", f"The body is nested more than {max_depth} levels deep.")
+
+
+def _peels(brackets: bytes) -> bool:
+    return b"[]" in brackets or b"{}" in brackets
+
+
+def _walk_texts(value: Any) -> Iterator[str]:
+    pending = [value]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, str):
+            yield current
+        elif isinstance(current, dict):
+            yield from current
+            pending.extend(current.values())
+        elif isinstance(current, list):
+            pending.extend(current)
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    built = dict(pairs)
+    if len(built) != len(pairs):
+        raise MalformedJson("duplicate_key", "An object of the body names a key twice.")
+    return built
+
+
+def _build_integer(text: str) -> int:
+    # The length first: int() of a megabyte of digits is slow, and fails with an error of its own.
+    if len(text) <= 20 and -MAX_INTEGER <= (value := int(text)) <= MAX_INTEGER:
+        return value
+    raise MalformedJson("number_out_of_range", "An integer of the body does not fit into 64 bits.")
+
+
+def _build_float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise MalformedJson("number_out_of_range", "A number of the body is out of range.")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise MalformedJson("syntax", f"The body holds {name}, which is not JSON.")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_build_object,
+    parse_int=_build_integer,
+    parse_float=_build_float,
+    parse_constant=_refuse_constant,
+)

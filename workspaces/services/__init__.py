@@ -1,0 +1,66 @@
+"""The verbs of this room: all that doors and higher rooms may call."""
+
+from workspaces.models import UnnestQuerySet, new_id
+from workspaces.services.clock import read_now
+from workspaces.services.encryption import SecretUnreadable, decrypt_secret, encrypt_secret
+from workspaces.services.keys import (
+    Admission,
+    admit_key,
+    authenticate_key,
+    create_api_key,
+    find_api_key,
+    list_api_keys,
+    mint_api_key,
+    revoke_api_key,
+)
+from workspaces.services.plans import (
+    PlanLimits,
+    TriggerLimitExceeded,
+    lock_limits,
+    read_plan,
+    refuse_over_limit,
+)
+from workspaces.services.revisions import record_revision
+from workspaces.services.workspaces import (
+    SYSTEM_SLUG,
+    SlugTaken,
+    WorkspaceHasHistory,
+    create_workspace,
+    delete_workspace,
+    find_workspace,
+    list_workspaces,
+    refuse_archived,
+    update_workspace,
+)
+
+__all__ = [
+    "SYSTEM_SLUG",
+    "Admission",
+    "PlanLimits",
+    "SecretUnreadable",
+    "SlugTaken",
+    "TriggerLimitExceeded",
+    "UnnestQuerySet",
+    "WorkspaceHasHistory",
+    "admit_key",
+    "authenticate_key",
+    "create_api_key",
+    "create_workspace",
+    "decrypt_secret",
+    "delete_workspace",
+    "encrypt_secret",
+    "find_api_key",
+    "find_workspace",
+    "list_api_keys",
+    "list_workspaces",
+    "lock_limits",
+    "mint_api_key",
+    "new_id",
+    "read_now",
+    "read_plan",
+    "record_revision",
+    "refuse_archived",
+    "refuse_over_limit",
+    "revoke_api_key",
+    "update_workspace",
+]
