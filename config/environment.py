@@ -47,9 +47,10 @@ def read_stack_file() -> dict[str, Any]:
 
 
 def write_stack_file(data_dir: Path, notes: Mapping[str, Any]) -> None:
-    """Note ``database_url``, ``redis_url``, ``base_url``, ``port``, ``pid`` and ``admin_username``, mode 0600.
+    """Note the addresses of a running stack, for its owner's eyes alone (mode 0600).
 
-    Readers see the old notes or the new ones, never half of them.
+    ``database_url``, ``redis_url``, ``base_url``, ``port``, ``pid``, ``admin_username``. Readers
+    see the old notes or the new ones, never half of them.
     """
     temporary = _write_new_file(data_dir / STACK_FILE, json.dumps(notes, indent=2) + "\n")
     temporary.replace(data_dir / STACK_FILE)
@@ -78,7 +79,7 @@ SECRETS = tuple(_MAKERS)
 
 
 def read_or_make_secret(variable: str) -> str:
-    """The environment's value, else the one kept in the data folder, made at the first need (mode 0600)."""
+    """The environment's value, else the data folder's, made at the first need (mode 0600)."""
     given = os.environ.get(variable)
     if given:
         return given

@@ -5,11 +5,15 @@ import os
 import sys
 from typing import Any
 
+import django_stubs_ext
 import psycopg.conninfo
 import structlog
 from kombu import Queue
 
 from config import environment
+
+# Django's classes take type parameters at run time too (admin.ModelAdmin[Trigger]).
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = environment.CHECKOUT
 STACK = environment.read_stack_file()
@@ -27,6 +31,8 @@ PORT = int(os.environ.get("PORT") or STACK.get("port") or 8000)
 CLOCKHOOK_PUBLIC_URL = (
     os.environ.get("CLOCKHOOK_PUBLIC_URL") or STACK.get("base_url") or f"http://127.0.0.1:{PORT}"
 ).rstrip("/")
+# Where this machine itself reaches the web server; the public address may lie behind a proxy.
+CLOCKHOOK_BASE_URL = STACK.get("base_url") or CLOCKHOOK_PUBLIC_URL
 CLOCKHOOK_ALLOW_PRIVATE_TARGETS = environment.read_flag("CLOCKHOOK_ALLOW_PRIVATE_TARGETS")
 CLOCKHOOK_DATA = DATA_DIR
 # Which kind of process this is: "web", "worker", "beat"; empty for commands and tests.
@@ -240,7 +246,7 @@ LOGIN_URL = "/admin/login/"
 
 # ── Logging: one structured line per record, on stderr ───────────────────────────────────────────
 
-_shared_processors = [
+_shared_processors: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

@@ -1,5 +1,6 @@
 """Shapes of events: what the API shows, and what it takes."""
 
+# Two fields bear names that DRF's stubs know as attributes; its metaclass keeps the two apart.
 from typing import Any
 
 from rest_framework import serializers
@@ -13,7 +14,9 @@ class EventSerializer(serializers.Serializer[Any]):
 
     event_id = serializers.UUIDField()
     event_type = serializers.CharField()
-    source = serializers.CharField(help_text="AUTOMATION, WEBHOOK, API or OPERATOR.")
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="AUTOMATION, WEBHOOK, API or OPERATOR."
+    )
     entity_type = serializers.CharField()
     entity_id = serializers.UUIDField(allow_null=True)
     chain_id = serializers.UUIDField(help_text="The id of the chain's first event.")
@@ -22,7 +25,7 @@ class EventSerializer(serializers.Serializer[Any]):
     trigger_id = serializers.UUIDField(allow_null=True)
     destination_id = serializers.UUIDField(allow_null=True)
     delivery_id = serializers.UUIDField(allow_null=True)
-    data = ObjectField()
+    data = ObjectField()  # type: ignore[assignment]
     effective_at = serializers.DateTimeField(help_text="When it happened.")
     created_at = serializers.DateTimeField(help_text="When it was written: the time in its id.")
 
@@ -35,7 +38,9 @@ class PublishedEventSerializer(StrictSerializer):
         help_text="1-128 letters, digits or any of `. _ - : /`;"
         " not below `trigger.`, `outbound.` or `webhook.`, which are the product's own.",
     )
-    data = ObjectField(required=False, help_text="At most 256 KiB as JSON.")
+    data = ObjectField(  # type: ignore[assignment]
+        required=False, help_text="At most 256 KiB as JSON."
+    )
 
     class Meta:
         read_only_names = (

@@ -4,7 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events import services
-from events.rules.event import API, OPERATOR, SOURCES
+from events.rules.event import SOURCES, name_source
 from events.rules.globs import is_event_pattern
 from events.rules.render import render_event
 from events.serializers import EventSerializer, PublishedEventSerializer
@@ -69,7 +69,7 @@ class EventsView(WorkspaceView):
         event = services.publish_event(
             workspace_id=self.workspace.pk,
             event_type=body["event_type"],
-            source=OPERATOR if self.caller.is_operator else API,
+            source=name_source(self.caller),
             data=body.get("data", {}),
             now=self.now,
         )

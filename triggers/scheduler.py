@@ -108,6 +108,7 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
     """Claims due triggers at every tick, does what else time does; fences PeriodicTasks."""
 
     Entry = FencedEntry
+    _heap_invalidated: bool = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # Beat builds schedulers lazily for introspection, several times: no locks and no writes
@@ -212,7 +213,8 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
 
     def enabled_models_qs(self) -> QuerySet[PeriodicTask]:
         # All of them: the base class' hour window loses tasks of other zones.
-        return self.Model.objects.enabled()
+        enabled: QuerySet[PeriodicTask] = self.Model.objects.enabled()
+        return enabled
 
     def apply_entry(self, entry: FencedEntry, producer: Any = None) -> None:
         """Send the entry's task if nobody has meanwhile: the row's ``last_run_at`` is the fence."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from workspaces.rest.fields import (
@@ -13,14 +14,16 @@ from workspaces.rest.fields import (
 )
 from workspaces.rest.serializers import StrictSerializer
 
-_SLUG = r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z"
+_is_slug = RegexValidator(
+    r"^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\Z", "Use lowercase letters, digits and inner hyphens."
+)
 
 
-class SlugField(serializers.RegexField):
+class SlugField(TextField):
     """Lowercase letters, digits and inner hyphens."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(_SLUG, max_length=64, **options)
+        super().__init__(max_length=64, validators=[_is_slug], **options)
 
 
 def build_metadata_field() -> ObjectField:

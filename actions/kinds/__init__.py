@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 from actions.kinds.base import Kind
 from actions.kinds.emit_event import EmitEvent
@@ -29,8 +29,8 @@ KINDS: dict[str, Kind] = {
 def load_kinds() -> Mapping[str, Kind]:
     """Every kind by its ``action_type``: our own, and those that other distributions offer.
 
-    Read at the first need, once per process. A plug-in that cannot be loaded is logged and left out: it must
-    not stop the others.
+    Read at the first need, once per process. A plug-in that cannot be loaded is logged and left
+    out: it must not stop the others.
     """
     kinds = dict(KINDS)
     for entry in entry_points(group=ENTRY_POINT_GROUP):
@@ -38,7 +38,9 @@ def load_kinds() -> Mapping[str, Kind]:
         if kind is not None and entry.name not in kinds:
             kinds[entry.name] = kind
         elif kind is not None:
-            logger.error("The action kind %s of %s is left out: the name is taken", entry.name, entry.value)
+            logger.error(
+                "The action kind %s of %s is left out: the name is taken", entry.name, entry.value
+            )
     return kinds
 
 
@@ -52,19 +54,23 @@ def _load_plugin(entry: EntryPoint) -> Kind | None:
         loaded = entry.load()
         kind = loaded() if inspect.isclass(loaded) else loaded
         problem = find_kind_problem(kind)
-    except Exception:  # noqa: BLE001 - a stranger's module may raise anything at import
+    except Exception:
         logger.exception("The action kind %s (%s) cannot be loaded", entry.name, entry.value)
         return None
     if problem is not None:
         logger.error("The action kind %s (%s) is left out: %s", entry.name, entry.value, problem)
         return None
-    checked: Kind = kind
-    return checked
+    return cast("Kind", kind)
 
 
 def find_kind_problem(kind: Any) -> str | None:
     """What a would-be kind lacks; None when it has all that ``Kind`` asks for."""
-    for name, wanted in (("name", str), ("description", str), ("uses_database", bool), ("default_retry", RetryPolicy)):
+    for name, wanted in (
+        ("name", str),
+        ("description", str),
+        ("uses_database", bool),
+        ("default_retry", RetryPolicy),
+    ):
         if not isinstance(getattr(kind, name, None), wanted):
             return f"{name} must be a {wanted.__name__}"
     if getattr(kind, "queue", None) not in ("instant", "network"):
@@ -74,5 +80,7 @@ def find_kind_problem(kind: Any) -> str | None:
     for name in ("config_schema", "input_schema"):
         problems = check_schema(getattr(kind, name, None))
         if problems:
-            return f"{name} is not a usable JSON Schema: {problems[0].pointer}: {problems[0].detail}"
+            return (
+                f"{name} is not a usable JSON Schema: {problems[0].pointer}: {problems[0].detail}"
+            )
     return None

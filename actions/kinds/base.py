@@ -1,8 +1,8 @@
 """What a kind of action is: the call it gets, the outcomes it may return, the methods it has.
 
-A kind is one small module with one object, entered in ``actions.kinds.KINDS``, or offered by another
-distribution under the entry-point group ``clockhook.action_kinds``. It keeps no state between calls and
-may be called from many threads at once; a call may come twice for one ``run_id``.
+A kind is one small module with one object, entered in ``actions.kinds.KINDS``, or offered by
+another distribution under the entry-point group ``clockhook.action_kinds``. It keeps no state
+between calls and may be called from many threads at once; a call may come twice for one ``run_id``.
 """
 
 import datetime as dt
@@ -22,8 +22,9 @@ QueueName = Literal["instant", "network"]
 class ActionCall:
     """One attempt at one run: everything that a kind may know of it.
 
-    ``config`` is rendered; ``secrets`` must never reach an outcome or a log. ``cancelled`` is set when the
-    run was cancelled or its lease lost: what waits should then stop. ``now`` is when the attempt began.
+    ``config`` is rendered; ``secrets`` must never reach an outcome or a log. ``cancelled`` is set
+    when the run was cancelled or its lease lost: what waits should then stop. ``now`` is when the
+    attempt began.
     """
 
     run_id: UUID
@@ -45,7 +46,7 @@ class ActionCall:
 
 @dataclass(frozen=True)
 class Completed:
-    """Done. ``output`` is kept with the run; ``event_ids`` are the events that the call wrote into the chain."""
+    """Done. ``output`` is kept with the run; ``event_ids`` name what it wrote into the chain."""
 
     output: dict[str, Any]
     event_ids: tuple[UUID, ...] = ()
@@ -55,7 +56,8 @@ class Completed:
 class Failed:
     """Not done. ``code`` is for programs, ``message`` for people; neither holds a secret.
 
-    ``retryable``: the same call may succeed later. ``retry_after_seconds`` is the target's own wish.
+    ``retryable``: the same call may succeed later. ``retry_after_seconds`` is the target's own
+    wish.
     """
 
     code: str
@@ -76,10 +78,12 @@ Outcome = Completed | Failed | Delegated
 
 
 class Kind(Protocol):
-    """A kind of action. ``instant`` ones touch the database only (``uses_database``); the others never do.
+    """A kind of action. ``instant`` ones touch the database only (``uses_database``); the others
+    never do.
 
-    ``config_schema`` and ``input_schema`` are JSON Schemas (2020-12): the first for an action's ``config`` with
-    its placeholders unrendered, the second for the input of every run, besides the action's own.
+    ``config_schema`` and ``input_schema`` are JSON Schemas (2020-12): the first for an action's
+    ``config`` with its placeholders unrendered, the second for the input of every run, besides the
+    action's own.
     """
 
     name: str
@@ -91,7 +95,9 @@ class Kind(Protocol):
     uses_database: bool
 
     def perform(self, call: ActionCall) -> Outcome:
-        """Do it once, within ``call.timeout_seconds``. Kinds that use the database run in the caller's transaction."""
+        """Do it once, within ``call.timeout_seconds``. Kinds that use the database run in the
+        caller's transaction.
+        """
         ...
 
 
@@ -100,7 +106,9 @@ class ChecksConfig(Protocol):
     """A kind that checks more of a config at save than its schema can say."""
 
     def check_config(self, config: Mapping[str, Any]) -> list[FieldError]:
-        """What is wrong with an unrendered config that the schema accepts; pointers into the config."""
+        """What is wrong with an unrendered config that the schema accepts; pointers into the
+        config.
+        """
         ...
 
 

@@ -18,7 +18,9 @@ _SYSTEM_TYPE = "Types that begin with trigger., outbound. or webhook. are the pr
 
 
 class EmitEvent:
-    """Appends one event. Its chain and parent are the run's, so that the timeline shows where it came from."""
+    """Appends one event. Its chain and parent are the run's, so that the timeline shows where it
+    came from.
+    """
 
     name = "Emit event"
     description = "Publishes an event into the workspace; it may fire event triggers."
@@ -38,7 +40,7 @@ class EmitEvent:
             "data": {
                 "anyOf": [{"type": "object"}, {"type": "string", "pattern": r"^\{\{[^{}]*\}\}$"}],
                 "default": {},
-                "description": "The event's data: an object of templates, or one placeholder that yields an object.",
+                "description": "An object of templates, or one placeholder that yields an object.",
             },
         },
     }
@@ -87,14 +89,18 @@ class EmitEvent:
 def _find_refusal(call: ActionCall) -> Failed | None:
     event_type, data = call.config.get("event_type"), _read_data(call)
     if not isinstance(event_type, str) or not is_event_type(event_type):
-        return Failed("invalid_event_type", f"The rendered event_type is none. {_NOT_A_TYPE}", retryable=False)
+        return Failed(
+            "invalid_event_type", f"The rendered event_type is none. {_NOT_A_TYPE}", retryable=False
+        )
     if is_system_type(event_type):
         return Failed("invalid_event_type", _SYSTEM_TYPE, retryable=False)
     if not isinstance(data, Mapping):
         return Failed("invalid_event_data", "The rendered data is not an object.", retryable=False)
     problem = find_storage_problem(data, max_bytes=_MAX_DATA_BYTES)
     if problem is not None:
-        return Failed("invalid_event_data", f"The rendered data cannot be kept. {problem}", retryable=False)
+        return Failed(
+            "invalid_event_data", f"The rendered data cannot be kept. {problem}", retryable=False
+        )
     return None
 
 

@@ -8,7 +8,8 @@ _MAX_LENGTH = 64
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of a duration: numbers with the units ``w d h m s ms``, largest first, each at most once.
+    """Seconds of a duration: numbers with the units ``w d h m s ms``, largest first, each at most
+    once.
 
     Raises:
         ValueError: not a duration; the message says what one looks like.
@@ -20,7 +21,20 @@ def parse_duration(text: str) -> float:
         seconds += float(number) * _UNIT_SECONDS[unit]
         position = part.end()
     if not units or position != len(text):
-        raise ValueError('Not a duration. Write numbers with units, such as "30s", "10m" or "2h30m".')
+        raise ValueError(
+            'Not a duration. Write numbers with units, such as "30s", "10m" or "2h30m".'
+        )
     if units != [unit for unit in _UNIT_SECONDS if unit in units]:
         raise ValueError('Write each unit once, the largest first, such as "2h30m".')
     return seconds
+
+
+def render_duration(seconds: float) -> str:
+    """The shortest text that ``parse_duration`` reads back as these seconds, to the millisecond."""
+    left = round(seconds * 1000)
+    parts = []
+    for unit, size in _UNIT_SECONDS.items():
+        count, left = divmod(left, round(size * 1000))
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"

@@ -1,7 +1,7 @@
 """What a JSON value must be for Postgres to keep it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workspaces.rules.problems import escape_pointer
@@ -10,7 +10,7 @@ _NOT_STORABLE = "Holds a character that cannot be stored (NUL or half of a surro
 
 
 def find_storage_problem(value: Any, *, max_bytes: int) -> str | None:
-    """Why the database could not keep ``value`` as jsonb, or would keep too much; None when it can."""
+    """Why the database could not keep ``value`` as jsonb of so few bytes; None if it can."""
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())
@@ -29,21 +29,25 @@ def find_storage_problem(value: Any, *, max_bytes: int) -> str | None:
 
 
 def find_bad_text(value: Any, *, pointer: str = "") -> str | None:
-    """A JSON pointer to the first string that Postgres cannot keep, member names included; None without one."""
+    """A JSON pointer to the first string, or to the object of the first member name, that Postgres
+    cannot keep; None without one.
+    """
     if isinstance(value, str):
         return pointer if is_bad_text(value) else None
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            below = f"{pointer}/{escape_pointer(name)}"
-            if is_bad_text(name):
-                return pointer
-            if (found := find_bad_text(item, pointer=below)) is not None:
-                return found
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            if (found := find_bad_text(item, pointer=f"{pointer}/{index}")) is not None:
-                return found
+    if isinstance(value, Mapping) and any(is_bad_text(name) for name in value):
+        return pointer
+    for name, item in _list_members(value):
+        found = find_bad_text(item, pointer=f"{pointer}/{escape_pointer(name)}")
+        if found is not None:
+            return found
     return None
+
+
+def _list_members(value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, list | tuple):
+        yield from ((str(index), item) for index, item in enumerate(value))
 
 
 def is_bad_text(text: str) -> bool:

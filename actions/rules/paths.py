@@ -1,4 +1,5 @@
-"""Dotted paths into JSON values: ``items.0.name``, also written ``$.items.0.name``; ``$`` alone is the root.
+"""Dotted paths into JSON values: ``items.0.name``, also written ``$.items.0.name``; ``$`` alone is
+the root.
 
 A segment names a member of an object or, in digits, an element of a list. Member names may hold
 anything but dots, brackets, braces, quotes, bars, backslashes and control characters.
@@ -14,7 +15,9 @@ Path = tuple[str, ...]
 
 _MAX_LENGTH = 512
 _MAX_SEGMENTS = 64
-_SEGMENT = re.compile(r"""[^\s\x00-\x1f\x7f.(){}\[\]|"'`\\](?:[^\x00-\x1f\x7f.(){}\[\]|"'`\\]*[^\s\x00-\x1f\x7f.(){}\[\]|"'`\\])?""")
+_SEGMENT = re.compile(
+    r"""[^\s\x00-\x1f\x7f.(){}\[\]|"'`\\](?:[^\x00-\x1f\x7f.(){}\[\]|"'`\\]*[^\s\x00-\x1f\x7f.(){}\[\]|"'`\\])?"""
+)
 _INDEX = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 
 
@@ -61,7 +64,8 @@ def parse_path(path: str) -> Path:
 
 
 def find_path(root: Any, path: str | Path) -> Any:
-    """The value that the path leads to, else ``MISSING`` (also when it leads through a value without members).
+    """The value that the path leads to, else ``MISSING`` (also when it leads through a value
+    without members).
 
     Raises:
         InvalidPath: ``path`` is text and not a path.
@@ -78,11 +82,13 @@ def find_path(root: Any, path: str | Path) -> Any:
 
 
 def set_path(target: dict[str, Any], path: str | Path, value: Any) -> None:
-    """Put a value where the path leads, in place: objects on the way are made, list elements must exist.
+    """Put a value where the path leads, in place: objects on the way are made, list elements must
+    exist.
 
     Raises:
         InvalidPath: not a path, or the root.
-        PathConflict: something on the way has a value of another kind; ``target`` may be partly extended.
+        PathConflict: something on the way has a value of another kind; ``target`` may be partly
+            extended.
     """
     segments = parse_path(path) if isinstance(path, str) else path
     if not segments:

@@ -1,4 +1,6 @@
-"""How often and how soon a failed run is tried again: the policy, and which of several given ones holds."""
+"""How often and how soon a failed run is tried again: the policy, and which of several given ones
+holds.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,7 +17,9 @@ _MAX_DELAY_SECONDS = 86_400.0
 
 
 class InvalidRetry(ValueError):
-    """A retry policy that cannot be meant; ``member`` names the field at fault, empty for the whole."""
+    """A retry policy that cannot be meant; ``member`` names the field at fault, empty for the
+    whole.
+    """
 
     def __init__(self, member: str, detail: str) -> None:
         super().__init__(detail)
@@ -25,7 +29,9 @@ class InvalidRetry(ValueError):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """A complete policy. The n-th retry waits up to ``min(max_delay, base_delay · 2^(n-1))`` seconds."""
+    """A complete policy. The n-th retry waits up to ``min(max_delay, base_delay · 2^(n-1))``
+    seconds.
+    """
 
     strategy: Strategy
     max_retries: int
@@ -58,7 +64,8 @@ DEFAULT_RETRY = RetryPolicy(
 
 
 def parse_retry(given: Any, *, default: RetryPolicy = DEFAULT_RETRY) -> RetryPolicy:
-    """The policy of a caller's ``{"strategy", "max_retries", "base_delay", "max_delay"}``; what lacks is the default's.
+    """The policy of a caller's ``{"strategy", "max_retries", "base_delay", "max_delay"}``; what
+    lacks is the default's.
 
     A given delay moves the other, defaulted one along, so that the base never exceeds the maximum.
 

@@ -1,4 +1,6 @@
-"""JSON Schema 2020-12 as strangers may write it: no remote references, linear-time patterns, bounded work."""
+"""JSON Schema 2020-12 as strangers may write it: no remote references, linear-time patterns,
+bounded work.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
@@ -20,15 +22,22 @@ MAX_ERRORS = 50
 _MAX_DEPTH = 64
 _MAX_PATTERN_LENGTH = 1000
 _MAX_DETAIL_LENGTH = 300
-# Keywords evaluated in one check. References multiply (thirty lines can describe 2^30 checks), and cost more.
+# Keywords evaluated in one check. References multiply (thirty lines can describe 2^30 checks), and
+# cost more.
 _MAX_WORK = 500_000
 _WORK_OF = {"$ref": 20, "$dynamicRef": 20}
 
-_HOLD_MAPS_OF_SCHEMAS = ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
+_HOLD_MAPS_OF_SCHEMAS = (
+    "$defs",
+    "definitions",
+    "dependentSchemas",
+    "patternProperties",
+    "properties",
+)
 _HOLD_LISTS_OF_SCHEMAS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _HOLD_A_SCHEMA = (
-    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames",
-    "then", "unevaluatedItems", "unevaluatedProperties",
+    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not",
+    "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
 )  # fmt: skip
 
 _PATTERN_OPTIONS = re2.Options()
@@ -44,7 +53,9 @@ _work_left: ContextVar[list[int]] = ContextVar("_work_left")
 
 
 def check_schema(schema: Any) -> list[FieldError]:
-    """What keeps ``schema`` from being used here, with JSON pointers into it; empty when it is sound."""
+    """What keeps ``schema`` from being used here, with JSON pointers into it; empty when it is
+    sound.
+    """
     if not isinstance(schema, Mapping):
         return [FieldError("", "invalid_schema", "Must be an object: a JSON Schema.")]
     parts = dict(islice(_walk(schema, pointer="", depth=0), 10_000))
@@ -59,14 +70,20 @@ def check_schema(schema: Any) -> list[FieldError]:
 
 
 def find_schema_errors(schema: Mapping[str, Any], instance: Any) -> list[FieldError]:
-    """Where ``instance`` breaks a schema that ``check_schema`` found sound: at most 50, with JSON pointers into it."""
+    """Where ``instance`` breaks a schema that ``check_schema`` found sound: at most 50, with JSON
+    pointers into it.
+    """
     token = _work_left.set([_MAX_WORK])
     try:
         # An empty registry: the library's own would fetch what a reference names.
         found = _BoundedValidator(schema, registry=Registry()).iter_errors(instance)
-        return [_render_error(error, code=str(error.validator)) for error in islice(found, MAX_ERRORS)]
+        return [
+            _render_error(error, code=str(error.validator)) for error in islice(found, MAX_ERRORS)
+        ]
     except (_TooMuchWork, RecursionError):
-        return [FieldError("", "schema_too_complex", "Takes too much work to check against the schema.")]
+        return [
+            FieldError("", "schema_too_complex", "Takes too much work to check against the schema.")
+        ]
     finally:
         _work_left.reset(token)
 
@@ -140,7 +157,9 @@ def _find_reference_problems(
 
 
 def _find_pattern_problems(part: Mapping[str, Any], *, pointer: str) -> Iterator[tuple[str, str]]:
-    if isinstance(pattern := part.get("pattern"), str) and (problem := _find_pattern_problem(pattern)):
+    if isinstance(pattern := part.get("pattern"), str) and (
+        problem := _find_pattern_problem(pattern)
+    ):
         yield f"{pointer}/pattern", problem
     if isinstance(patterns := part.get("patternProperties"), Mapping):
         for pattern in patterns:
@@ -154,7 +173,7 @@ def _find_pattern_problem(pattern: str) -> str | None:
     try:
         _compile_pattern(pattern)
     except re2.error as error:
-        return f"Not a pattern that can be matched in linear time (RE2 syntax): {_read_re2_error(error)}"
+        return f"Not a pattern of linear time (RE2 syntax): {_read_re2_error(error)}"
     return None
 
 
@@ -216,14 +235,15 @@ def _require(_: Any, required: list[str], instance: Any, __: Any) -> Iterator[Va
                 yield ValidationError("Is required", path=[name])
 
 
-def _refuse_doubles(_: Any, is_wanted: bool, instance: Any, __: Any) -> Iterator[ValidationError]:  # noqa: FBT001 - the library's signature
-    if is_wanted and isinstance(instance, list):
-        if len({_freeze(item) for item in instance}) != len(instance):
-            yield ValidationError("Has elements that are not unique")
+def _refuse_doubles(_: Any, is_wanted: Any, instance: Any, __: Any) -> Iterator[ValidationError]:
+    if not is_wanted or not isinstance(instance, list):
+        return
+    if len({_freeze(item) for item in instance}) != len(instance):
+        yield ValidationError("Has elements that are not unique")
 
 
 def _freeze(value: Any) -> Any:
-    """A hashable stand-in, equal for values that JSON Schema holds to be equal (1 and 1.0, but not true)."""
+    """A hashable stand-in, equal where JSON Schema sees equals: 1 and 1.0, but not true."""
     if isinstance(value, dict):
         return frozenset((name, _freeze(item)) for name, item in value.items())
     if isinstance(value, list):
@@ -251,7 +271,7 @@ _OWN_KEYWORDS: dict[str, Callable[..., Any]] = {
     "required": _require,
     "uniqueItems": _refuse_doubles,
 }
-_BoundedValidator = extend(
+_BoundedValidator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {
         keyword: _count_work(keyword, check)

@@ -1,10 +1,11 @@
 """``{{ path }}`` placeholders in the strings of a JSON value.
 
-One pass, no code, no filters: a rendered value that itself holds braces stays text. A string that is
-exactly one placeholder becomes the value itself, with its type (missing: null); elsewhere values are
-written as text (strings as they are, null and missing as nothing, the rest as compact JSON). Names of
-members are never rendered. Braces that do not close, and placeholders whose inside is not a path, stay
-literal text when rendered; ``check_template`` reports them, so that no one saves them unawares.
+One pass, no code, no filters: a rendered value that itself holds braces stays text. A string that
+is exactly one placeholder becomes the value itself, with its type (missing: null); elsewhere values
+are written as text (strings as they are, null and missing as nothing, the rest as compact JSON).
+Names of members are never rendered. Braces that do not close, and placeholders whose inside is not
+a path, stay literal text when rendered; ``check_template`` reports them, so that no one saves them
+unawares.
 """
 
 import json
@@ -68,7 +69,10 @@ class _Rendering:
         if isinstance(template, str):
             return self._render_string(template)
         if isinstance(template, Mapping):
-            return {self._keep(key): self.render(item, depth=depth + 1) for key, item in template.items()}
+            return {
+                self._keep(key): self.render(item, depth=depth + 1)
+                for key, item in template.items()
+            }
         if isinstance(template, list | tuple):
             return [self.render(item, depth=depth + 1) for item in template]
         self._count(_write_json(template))
@@ -104,7 +108,9 @@ class _Rendering:
         return text
 
     def _count(self, text: str) -> None:
-        self._bytes_left -= len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        self._bytes_left -= (
+            len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        )
         if self._bytes_left < 0:
             raise TemplateTooLarge(f"The rendered value exceeds {MAX_OUTPUT_BYTES // 1024} KiB.")
 
@@ -126,7 +132,8 @@ def _write_json(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
     except (ValueError, TypeError):
-        # Not JSON at all (a circle, a number of thousands of digits): nothing that a template may carry.
+        # Not JSON at all (a circle, a number of thousands of digits): nothing that a template may
+        # carry.
         raise TemplateTooLarge("A value of the context cannot be written as JSON.") from None
 
 
@@ -151,6 +158,10 @@ def _find_text_problems(text: str) -> Iterator[str]:
         try:
             parse_path(inside)
         except InvalidPath as error:
-            yield f"{placeholder[0]} does not hold a path. {error}" if inside else "A placeholder is empty."
+            yield (
+                f"{placeholder[0]} does not hold a path. {error}"
+                if inside
+                else "A placeholder is empty."
+            )
     if "{{" in _PLACEHOLDER.sub(" ", text):
         yield "A placeholder that opens with {{ is not closed with }}."

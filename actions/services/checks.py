@@ -49,7 +49,9 @@ def _find_type_errors(
             detail = "There is no such action type; GET …/action-types lists them."
             return [FieldError("/action_type", "unknown_action_type", detail)]
     elif fields.get("action_type", current.action_type) != current.action_type:
-        return [FieldError("/action_type", "immutable", "An action keeps its type; create another one.")]
+        return [
+            FieldError("/action_type", "immutable", "An action keeps its type; create another one.")
+        ]
     return []
 
 
@@ -82,7 +84,9 @@ def _find_retry_errors(retry: Any, _: Kind | None) -> list[FieldError]:
     try:
         parse_retry(retry)
     except InvalidRetry as error:
-        return [FieldError(f"/{error.member}" if error.member else "", "invalid_retry", error.detail)]
+        return [
+            FieldError(f"/{error.member}" if error.member else "", "invalid_retry", error.detail)
+        ]
     return []
 
 
@@ -94,7 +98,9 @@ def _find_secret_errors(secrets: Any, kind: Kind | None) -> list[FieldError]:
         return [FieldError("", "invalid", problem)]
     if isinstance(kind, ChecksSecrets):
         return kind.check_secrets(secrets)
-    return [FieldError("", "not_accepted", "Actions of this type take no secrets.")] if secrets else []
+    return (
+        [FieldError("", "not_accepted", "Actions of this type take no secrets.")] if secrets else []
+    )
 
 
 def _move_below(name: str, error: FieldError) -> FieldError:

@@ -1,4 +1,4 @@
-"""Performing an action: secrets opened, config rendered, the kind called, whatever comes of it an outcome."""
+"""Performing an action: secrets opened, config rendered, the kind called, always an outcome."""
 
 import datetime as dt
 import json
@@ -41,18 +41,20 @@ def perform_action(
     workspace: Mapping[str, Any] | None = None,
     timeout_seconds: float | None = None,
 ) -> Outcome:
-    """One attempt at one run. Whatever goes wrong in it is a ``Failed``, logged where nobody expected it.
+    """One attempt at one run. What goes wrong is a ``Failed``, logged where nobody expected it.
 
-    Kinds that use the database run in a savepoint of the caller's transaction, which keeps nothing of an
-    attempt that failed. ``trigger`` and ``workspace`` are what templates see under these names;
-    ``timeout_seconds`` replaces the action's own.
+    Kinds that use the database run in a savepoint of the caller's transaction, which keeps nothing
+    of an attempt that failed. ``trigger`` and ``workspace`` are what templates see under these
+    names; ``timeout_seconds`` replaces the action's own.
 
     Raises:
-        django.db.Error: the caller's transaction itself is lost, such as with its connection; nothing less.
+        django.db.Error: the caller's transaction itself is lost, as with its connection.
     """
     kind = find_kind(spec.action_type)
     if kind is None:
-        return Failed("unknown_action_type", f"There is no kind {spec.action_type}.", retryable=False)
+        return Failed(
+            "unknown_action_type", f"There is no kind {spec.action_type}.", retryable=False
+        )
     try:
         call = build_call(
             spec,
@@ -71,11 +73,15 @@ def perform_action(
             timeout_seconds=timeout_seconds,
         )
     except TemplateTooLarge as error:
-        return Failed("config_render_failed", f"The config cannot be rendered. {error}", retryable=False)
+        return Failed(
+            "config_render_failed", f"The config cannot be rendered. {error}", retryable=False
+        )
     except SecretUnreadable:
         logger.exception("secret_config_unreadable", action_id=str(spec.id))
         # Retryable: a key that lacks in this process may be back in the next one.
-        return Failed("secrets_unreadable", "The action's secrets cannot be decrypted.", retryable=True)
+        return Failed(
+            "secrets_unreadable", "The action's secrets cannot be decrypted.", retryable=True
+        )
     return _call_kind(kind, call)
 
 
@@ -173,11 +179,15 @@ def _perform_in_savepoint(kind: Kind, call: ActionCall) -> Outcome:
 
 
 def _check_outcome(outcome: Any, call: ActionCall) -> Outcome:
-    """Hold a kind to the closed set, and to what can be stored: a bad output must not break the settlement."""
+    """Hold a kind to the closed set, and to what can be stored: a bad output must not break the
+    settlement.
+    """
     if isinstance(outcome, Failed):
         return outcome
     if not isinstance(outcome, Completed | Delegated):
-        logger.error("action_broke_contract", action_type=call.action_type, outcome=type(outcome).__name__)
+        logger.error(
+            "action_broke_contract", action_type=call.action_type, outcome=type(outcome).__name__
+        )
         return _INTERNAL
     problem = find_storage_problem(outcome.output, max_bytes=MAX_OUTPUT_BYTES)
     if problem is not None:

@@ -16,7 +16,7 @@ _ANY_OBJECT = {"type": "object"}
 
 
 class InputRefused(Unprocessable):
-    """The input does not satisfy the kind's or the action's schema; pointers lead into the input."""
+    """The input breaks the kind's or the action's schema; pointers lead into the input."""
 
 
 class ActionNotFound(NotFound):
@@ -25,7 +25,9 @@ class ActionNotFound(NotFound):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSpec:
-    """What a run needs to know of its action. ``retry`` is the action's own policy, else its kind's."""
+    """What a run needs to know of its action. ``retry`` is the action's own policy, else its
+    kind's.
+    """
 
     id: UUID
     workspace_id: UUID

@@ -1,4 +1,6 @@
-"""Trying an action out: what would be done, or one attempt on the spot. Nothing of either is recorded."""
+"""Trying an action out: what would be done, or one attempt on the spot. Nothing of either is
+recorded.
+"""
 
 import datetime as dt
 import threading
@@ -14,7 +16,7 @@ from actions.kinds import find_kind
 from actions.kinds.base import ActionCall, Delegated, Describes, Failed, Outcome
 from actions.rules.templates import TemplateTooLarge
 from actions.services.performing import build_call, perform_action
-from actions.services.specs import ActionSpec, check_input, find_action
+from actions.services.specs import ActionSpec, InputRefused, check_input, find_action
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import FieldError, Unprocessable
 from workspaces.services import new_id
@@ -24,7 +26,9 @@ MAX_TRIAL_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What an attempt would do: the rendered config, and the kind's own description without secrets."""
+    """What an attempt would do: the rendered config, and the kind's own description without
+    secrets.
+    """
 
     action_type: str
     input: Mapping[str, Any]
@@ -36,6 +40,8 @@ class Plan:
 class Trial:
     """What one attempt came to, as a run would show it."""
 
+    action_type: str
+    input: Mapping[str, Any]
     outcome: str
     output: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
@@ -43,22 +49,29 @@ class Trial:
 
 
 def plan_action(
-    *, workspace_id: UUID, action_id: UUID, input: Mapping[str, Any], caller: Caller, now: dt.datetime  # noqa: A002 - the contract's word
+    *,
+    workspace_id: UUID,
+    action_id: UUID,
+    input: Mapping[str, Any],  # noqa: A002 - the contract's word
+    caller: Caller,
+    now: dt.datetime,
 ) -> Plan:
     """What an attempt with this input would do, without doing any of it.
 
     Raises:
         ActionNotFound: the workspace has none of that id.
-        InputRefused: the action refuses the input.
+        InputRefused: the action refuses the input; pointers lead into ``/input``.
         Unprocessable: the config renders to more than a config may be, or its kind is gone.
     """
     spec = find_action(workspace_id=workspace_id, action_id=action_id)
-    check_input(spec, input)
+    _check_trial_input(spec, input)
     kind = find_kind(spec.action_type)
     if kind is None:
         detail = f"There is no kind {spec.action_type}."
-        raise Unprocessable(detail, errors=[FieldError("/action_type", "unknown_action_type", detail)])
-    call = _build_trial_call(spec, input=input, caller=caller, now=now)
+        raise Unprocessable(
+            detail, errors=[FieldError("/action_type", "unknown_action_type", detail)]
+        )
+    call = _build_trial_call(spec, _make_up_run(input, caller=caller, now=now))
     return Plan(
         action_type=spec.action_type,
         input=input,
@@ -68,74 +81,101 @@ def plan_action(
 
 
 def try_action(
-    *, workspace_id: UUID, action_id: UUID, input: Mapping[str, Any], caller: Caller, now: dt.datetime  # noqa: A002 - the contract's word
+    *,
+    workspace_id: UUID,
+    action_id: UUID,
+    input: Mapping[str, Any],  # noqa: A002 - the contract's word
+    caller: Caller,
+    now: dt.datetime,
 ) -> Trial:
-    """One attempt, here and now, of at most ten seconds. What it writes into the database is taken back.
+    """One attempt, here and now, of at most ten seconds. What it writes to the database is undone.
 
     Raises:
         ActionNotFound: the workspace has none of that id.
-        InputRefused: the action refuses the input.
+        InputRefused: the action refuses the input; pointers lead into ``/input``.
     """
     spec = find_action(workspace_id=workspace_id, action_id=action_id)
-    check_input(spec, input)
+    _check_trial_input(spec, input)
     kind = find_kind(spec.action_type)
+    arguments = _make_up_run(input, caller=caller, now=now)
     started = time.monotonic()
     if kind is not None and kind.uses_database:
         with transaction.atomic():
-            outcome = _perform(spec, input=input, caller=caller, now=now)
+            outcome = _perform(spec, arguments)
             transaction.set_rollback(True)
     else:
         # The attempt may take seconds: another request can use the connection meanwhile.
         if not connection.in_atomic_block:
             connection.close()
-        outcome = _perform(spec, input=input, caller=caller, now=now)
-    return _render_trial(outcome, duration_ms=round((time.monotonic() - started) * 1000))
+        outcome = _perform(spec, arguments)
+    duration_ms = round((time.monotonic() - started) * 1000)
+    return _build_trial(spec, arguments, outcome, duration_ms=duration_ms)
 
 
-def _build_trial_call(
-    spec: ActionSpec, *, input: Mapping[str, Any], caller: Caller, now: dt.datetime  # noqa: A002 - the contract's word
-) -> ActionCall:
-    chain_id = new_id()
+def _check_trial_input(spec: ActionSpec, input: Mapping[str, Any]) -> None:  # noqa: A002 - the contract's word
     try:
-        return build_call(
-            spec,
-            run_id=new_id(),
-            trigger_id=None,
-            attempt=1,
-            input=input,
-            chain_id=chain_id,
-            parent_event_id=chain_id,
-            triggered_by=f"manual:{caller}",
-            cancelled=threading.Event(),
-            now=now,
-        )
+        check_input(spec, input)
+    except InputRefused as refusal:
+        errors = [
+            FieldError(f"/input{error.pointer}", error.code, error.detail)
+            for error in refusal.errors
+        ]
+        raise InputRefused(refusal.detail, errors=errors) from None
+
+
+def _build_trial_call(spec: ActionSpec, arguments: dict[str, Any]) -> ActionCall:
+    try:
+        return build_call(spec, **arguments)
     except TemplateTooLarge as error:
         detail = f"The config cannot be rendered. {error}"
-        raise Unprocessable(detail, errors=[FieldError("/config", "config_render_failed", detail)]) from None
+        raise Unprocessable(
+            detail, errors=[FieldError("/config", "config_render_failed", detail)]
+        ) from None
 
 
-def _perform(
-    spec: ActionSpec, *, input: Mapping[str, Any], caller: Caller, now: dt.datetime  # noqa: A002 - the contract's word
-) -> Outcome:
+def _make_up_run(
+    input: Mapping[str, Any],  # noqa: A002 - the contract's word
+    *,
+    caller: Caller,
+    now: dt.datetime,
+) -> dict[str, Any]:
+    """What a first attempt of a run by hand would bring; no such run exists."""
     chain_id = new_id()
-    return perform_action(
-        spec,
-        run_id=new_id(),
-        trigger_id=None,
-        attempt=1,
-        input=input,
-        chain_id=chain_id,
-        parent_event_id=chain_id,
-        triggered_by=f"manual:{caller}",
-        cancelled=threading.Event(),
-        now=now,
-        timeout_seconds=min(spec.timeout_seconds, MAX_TRIAL_SECONDS),
+    return {
+        "run_id": new_id(),
+        "trigger_id": None,
+        "attempt": 1,
+        "input": input,
+        "chain_id": chain_id,
+        "parent_event_id": chain_id,
+        "triggered_by": f"manual:{caller}",
+        "cancelled": threading.Event(),
+        "now": now,
+    }
+
+
+def _perform(spec: ActionSpec, arguments: dict[str, Any]) -> Outcome:
+    seconds = min(spec.timeout_seconds, MAX_TRIAL_SECONDS)
+    return perform_action(spec, timeout_seconds=seconds, **arguments)
+
+
+def _build_trial(
+    spec: ActionSpec, arguments: dict[str, Any], outcome: Outcome, *, duration_ms: int
+) -> Trial:
+    error = None
+    if isinstance(outcome, Failed):
+        error = {"code": outcome.code, "message": outcome.message, "retryable": outcome.retryable}
+    return Trial(
+        action_type=spec.action_type,
+        input=arguments["input"],
+        outcome=_name_outcome(outcome),
+        output=None if isinstance(outcome, Failed) else outcome.output,
+        error=error,
+        duration_ms=duration_ms,
     )
 
 
-def _render_trial(outcome: Outcome, *, duration_ms: int) -> Trial:
+def _name_outcome(outcome: Outcome) -> str:
     if isinstance(outcome, Failed):
-        error = {"code": outcome.code, "message": outcome.message, "retryable": outcome.retryable}
-        return Trial(outcome="failed", output=None, error=error, duration_ms=duration_ms)
-    name = "delegated" if isinstance(outcome, Delegated) else "completed"
-    return Trial(outcome=name, output=outcome.output, error=None, duration_ms=duration_ms)
+        return "failed"
+    return "delegated" if isinstance(outcome, Delegated) else "completed"

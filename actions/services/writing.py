@@ -97,9 +97,7 @@ def update_action(
     return row
 
 
-def delete_action(
-    *, workspace_id: UUID, action_id: UUID, caller: Caller, now: dt.datetime
-) -> None:
+def delete_action(*, workspace_id: UUID, action_id: UUID, caller: Caller, now: dt.datetime) -> None:
     """Delete an action that nothing uses. Its runs stay as history.
 
     Raises:
@@ -109,11 +107,12 @@ def delete_action(
     with transaction.atomic():
         # The full lock holds back any trigger that is about to refer to the action.
         row = _lock_action(workspace_id=workspace_id, action_id=action_id)
+        key = _read_key(row)
         try:
             row.delete()
         except models.ProtectedError as error:
             raise ActionInUse(error.protected_objects) from None
-        _record_end(workspace_id, _read_key(row), created_by=caller)
+        _record_end(workspace_id, key, created_by=caller)
 
 
 def read_action(*, workspace_id: UUID, action_id: UUID) -> Action:
@@ -159,7 +158,7 @@ def _assign(row: Action, fields: Mapping[str, Any]) -> bool:
     """Put checked fields on the row; tells whether any of them changed."""
     changed = False
     for name in _DOCUMENT_FIELDS:
-        if name in fields and getattr(row, name) != fields[name]:
+        if name in fields and _differ(getattr(row, name), fields[name]):
             setattr(row, name, fields[name])
             changed = True
     if "secret_config" in fields:
@@ -167,6 +166,11 @@ def _assign(row: Action, fields: Mapping[str, Any]) -> bool:
         row.secret_config = encrypt_secret(json.dumps(secrets)) if secrets else None
         changed = True
     return changed
+
+
+def _differ(old: Any, new: Any) -> bool:
+    # Python holds 1 and True to be equal, also deep inside; JSON does not.
+    return json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True)
 
 
 def _save(row: Action, *, is_new: bool) -> None:

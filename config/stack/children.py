@@ -20,8 +20,8 @@ _LONGEST_DELAY_SECONDS = 30.0
 class Account:
     """Who a child runs as: the supervisor's own user unless something is given.
 
-    ``uid`` and ``gid`` switch to another user (root may); ``namespace_id`` keeps the user but calls it
-    by this id in a user namespace, for a program that refuses to be root.
+    ``uid`` and ``gid`` switch to another user (root may); ``namespace_id`` keeps the user but calls
+    it by this id in a user namespace, for a program that refuses to be root.
     """
 
     uid: int | None = None
@@ -40,9 +40,10 @@ OWN_ACCOUNT = Account()
 class ChildSpec:
     """A program to run beside the supervisor.
 
-    ``prepare`` runs before every start and raises StackError when there can be none.
-    ``death_signal`` is what the child gets when the supervisor itself is killed.
-    A foreground child keeps the terminal: its input, its output, its Ctrl-C.
+    ``grace_seconds`` may pass between ``stop_signal`` and SIGKILL. ``death_signal`` is what the
+    child gets when the supervisor itself is killed. ``prepare`` runs before every start and raises
+    StackError when there can be none. A foreground child keeps the terminal: its input, its output,
+    its Ctrl-C.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ChildSpec:
     cwd: Path
     account: Account = OWN_ACCOUNT
     stop_signal: signal.Signals = signal.SIGTERM
+    grace_seconds: float = 7.0
     death_signal: signal.Signals = signal.SIGKILL
     prepare: Callable[[], None] | None = None
     is_foreground: bool = False
@@ -73,7 +75,7 @@ class Child:
 
 
 def restart_delay(deaths: Sequence[float], *, now: float) -> float:
-    """Seconds to wait before the next start: none for two deaths in a minute, then 1, 2, 4 … up to 30."""
+    """Seconds until the next start: none for two deaths in a minute, then 1, 2, 4 … up to 30."""
     recent = sum(1 for died in deaths if now - died < _WINDOW_SECONDS)
     if recent <= _FREE_DEATHS:
         return 0.0

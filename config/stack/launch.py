@@ -17,7 +17,7 @@ _CLONE_NEWUSER = 0x10000000
 
 
 def _enter_namespace(inside: int) -> None:
-    """Be the user ``inside`` in a user namespace of our own; for the world outside nothing changes."""
+    """Be the user ``inside`` in a user namespace of our own; the world outside sees no change."""
     uid, gid = os.getuid(), os.getgid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWUSER) != 0:

@@ -79,6 +79,6 @@ def hold_lock(folder: Path) -> Iterator[None]:
 
 
 def name_stack(data_dir: Path) -> str:
-    """The mark by which every process of this stack is found again; never that of another folder."""
+    """The mark by which every process of this stack is found again, and no other stack's."""
     found = data_dir.stat()
     return f"{found.st_dev}-{found.st_ino}"

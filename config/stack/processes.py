@@ -3,6 +3,7 @@
 Where there is no ``/proc`` nothing is ever found; Postgres then guards its own folder.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -31,7 +32,7 @@ def find_marked(mark: str) -> list[int]:
 
 
 def find_servers(folder: Path, *, programs: tuple[str, ...]) -> list[int]:
-    """Processes of ``programs`` at work in ``folder``; servers overwrite the mark with their titles.
+    """Processes of ``programs`` at work in ``folder``: servers overwrite the mark with a title.
 
     The name of the program counts too: a shell that stands in the folder is no server.
     """
@@ -89,7 +90,5 @@ def _runs(pid: int, programs: tuple[str, ...]) -> bool:
 
 
 def _send(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass

@@ -5,6 +5,7 @@ background child leads its own process group, and the supervisor adopts what its
 behind, so that a dead child's own children (a web server's workers) never outlive it.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -41,7 +42,7 @@ class Supervisor:
         os.set_blocking(self._bell_writer, False)
 
     def watch_signals(self) -> None:
-        """Note SIGTERM, SIGINT and SIGHUP instead of dying by them, and adopt orphans from now on."""
+        """Note SIGTERM, SIGINT and SIGHUP instead of dying by them; adopt orphans from now on."""
         adopt_orphans()
         signal.set_wakeup_fd(self._bell_writer, warn_on_full_buffer=False)
         for number in _STOP_SIGNALS:
@@ -52,18 +53,18 @@ class Supervisor:
     def is_asked_to_stop(self) -> bool:
         return bool(self.stop_signals)
 
-    def start(self, spec: ChildSpec) -> Child:
-        """Start a child and keep it running; it is restarted by ``tend``.
+    def start(self, spec: ChildSpec, *, is_kept: bool = True) -> Child:
+        """Start a child; when it dies ``tend`` starts it again, unless it need not be kept.
 
         Raises: StackError when ``prepare`` refuses the start.
         """
-        child = Child(spec=spec)
+        child = Child(spec=spec, is_wanted=is_kept)
         self._launch(child)
         self._children.append(child)
         return child
 
     def tend(self, *, seconds: float) -> None:
-        """Sleep up to ``seconds``, less when something happens; collect the dead, restart the due."""
+        """Sleep up to ``seconds``, or until something happens; bury the dead, restart the due."""
         now = time.monotonic()
         waits = [max(0.0, child.start_at - now) for child in self._children if child.start_at]
         self._sleep(min([seconds, *waits]))
@@ -110,13 +111,14 @@ class Supervisor:
             raise StackError(f"{spec.name} failed ({ending}); its last lines are above.")
         return text
 
-    def stop(self, children: Sequence[Child], *, seconds: float) -> None:
-        """Ask children to end; after ``seconds``, or a further stop signal, kill those that did not."""
+    def stop(self, children: Sequence[Child]) -> None:
+        """Ask children to end; kill those left after their grace, or at a further stop signal."""
         asked = len(self.stop_signals)
         for child in children:
             child.is_wanted, child.start_at = False, None
             _signal(child, child.spec.stop_signal)
-        deadline = time.monotonic() + seconds
+        grace = max((child.spec.grace_seconds for child in children), default=0.0)
+        deadline = time.monotonic() + grace
         while _any_alive(children) and time.monotonic() < deadline:
             if len(self.stop_signals) > asked:
                 break
@@ -210,14 +212,11 @@ def _signal(child: Child, number: signal.Signals) -> None:
         return
     if number == signal.SIGKILL and not child.spec.is_foreground:
         _kill_group(child.process.pid)
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(child.process.pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _kill_group(leader: int) -> None:
-    try:
+    # PermissionError: macOS' word for a group of which only zombies are left.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass

@@ -10,12 +10,19 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from workspaces.rules.callers import Caller
+
 # Who wrote it: fires and runs; the webhook door; a workspace's caller; an operator.
 AUTOMATION: Final = "AUTOMATION"
 WEBHOOK: Final = "WEBHOOK"
 API: Final = "API"
 OPERATOR: Final = "OPERATOR"
 SOURCES: Final = (AUTOMATION, WEBHOOK, API, OPERATOR)
+
+
+def name_source(caller: Caller) -> str:
+    """The source of what a caller of the API writes."""
+    return OPERATOR if caller.is_operator else API
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +58,9 @@ class EventType:
     data: Mapping[str, str]
 
 
-_TRIGGERED_BY = {"triggered_by": "what caused the run, such as `webhook:<destination id>`"}
+_TRIGGERED_BY = {"triggered_by": "what caused it, such as `webhook:<destination id>`"}
 _ERROR = {"error": "`{code, message, retryable}` of the attempt that failed"}
-_WHO = {"by": "who did it: `key:<id>`, `user:<id>` or `system`"}
+_BY = {"by": "who did it: `key:<id>` or `user:<id>`"}
 
 _CHAIN = (
     EventType(
@@ -61,14 +68,15 @@ _CHAIN = (
         "A run was made: the first event of its chain.",
         {
             **_TRIGGERED_BY,
-            "manual": "true for a call of `fire`",
-            "cause": "`schedule`, `webhook`, `manual`, `rerun` …",
-            "fire_id": "the row of the ledger of fires; null for a rerun",
+            "manual": "true for a call of `fire` or `rerun`",
+            "cause": "`schedule`, `webhook` or `manual`",
             "action_id": "what will be done",
             "action_type": "the action's kind",
-            "scheduled_for": "the slot, for schedule fires",
-            "forced": "true when a paused trigger was fired by hand",
-            "rerun_of": "the run that this one repeats",
+            "scheduled_for": "the slot, when the cause is `schedule`",
+            "forced": "true, when a paused trigger was fired by hand",
+            "delivery_id": "the delivery, when the cause is `webhook`",
+            "event_type": "the payload's own type, when the cause is `webhook`",
+            "rerun_of": "the run that is repeated, when one is",
         },
     ),
     EventType(
@@ -93,26 +101,33 @@ _CHAIN = (
     EventType("trigger.failed", "The run ended without success.", {**_TRIGGERED_BY, **_ERROR}),
     EventType(
         "trigger.cancelled",
-        "The run was ended by a caller.",
-        {**_TRIGGERED_BY, **_WHO, "previous_status": "what it was"},
+        "A caller ended the run.",
+        {**_TRIGGERED_BY, "cancelled_by": "who: `key:<id>` or `user:<id>`"},
     ),
     EventType(
         "trigger.delegated",
         "The work was handed to an outside system, which reports back.",
-        {**_TRIGGERED_BY, "deadline_at": "when the run fails without a report"},
+        _TRIGGERED_BY,
     ),
     EventType(
         "trigger.skipped",
-        "A cause fired nothing.",
-        {**_TRIGGERED_BY, "reason": "why, such as `action_disabled`"},
+        "A cause reached the ledger of fires and started no run.",
+        {
+            **_TRIGGERED_BY,
+            "reason": "the fire's outcome, such as `action_disabled`",
+            "detail": "the same in a sentence",
+            "scheduled_for": "the slot, when the cause is `schedule`",
+            "errors": "what the action refuses in the input, when that is the reason",
+        },
     ),
     EventType(
         "trigger.missed",
-        "Slots passed unfired while no scheduler ran, or later than the grace allows.",
+        "Slots passed while no scheduler ran, and were given up or replaced by one.",
         {
-            "scheduled_for": "the first slot",
-            "scheduled_until": "the last",
-            "slot_count": "how many",
+            **_TRIGGERED_BY,
+            "count": "how many slots",
+            "first": "the first of them",
+            "last": "the last of them",
         },
     ),
 )
@@ -120,38 +135,39 @@ _TRIGGER_CHANGES = (
     EventType(
         "trigger.auto_paused",
         "The product paused a trigger by itself.",
-        {"reason": "why, such as a schedule that can no longer be computed"},
+        {**_TRIGGERED_BY, "reason": "why, such as a schedule that cannot be evaluated"},
     ),
-    EventType("trigger.created", "A trigger was made.", {**_WHO, "name": "its name"}),
+    EventType("trigger.created", "A trigger was made.", _BY),
     EventType(
-        "trigger.updated", "A trigger was changed.", {**_WHO, "changed": "the fields' names"}
+        "trigger.updated",
+        "A trigger was changed.",
+        {**_BY, "changed": "the fields' names", "is_active": "the new value, when it changed"},
     ),
     EventType(
-        "trigger.paused",
-        "A trigger was paused.",
-        {**_WHO, "reason": "as given", "until": "as given"},
+        "trigger.paused", "A trigger was paused.", {**_BY, "reason": "why", "until": "until when"}
     ),
-    EventType("trigger.resumed", "A trigger was resumed.", _WHO),
-    EventType("trigger.deleted", "A trigger was deleted.", {**_WHO, "name": "its name"}),
+    EventType("trigger.resumed", "A trigger was resumed.", _BY),
+    EventType("trigger.deleted", "A trigger was deleted.", {**_BY, "name": "its name"}),
 )
-_DELIVERY = {"cause": "why, as the delivery shows it"}
+_DELIVERY = {
+    "destination_id": "where it arrived",
+    "trigger_id": "the trigger behind it",
+    "delivery_id": "the delivery",
+    "event_type": "the payload's own type; null when none was found",
+    "cause": "why it was not accepted; null when it was",
+    "fire_id": "the fire, when there is one",
+    "fired_event_id": "the first event of the chain that it began, when it did",
+    "run_id": "the run, when there is one",
+    "duplicate_of": "the first delivery, for a duplicate",
+}
 _DELIVERIES = (
-    EventType(
-        "webhook.received",
-        "A genuine delivery fired its trigger.",
-        {
-            "event_type": "the payload's own type",
-            "fire_id": "the fire that it made",
-            "fired_event_id": "the first event of the chain that it began",
-            "run_id": "the run",
-        },
-    ),
+    EventType("webhook.received", "A genuine delivery fired its trigger.", _DELIVERY),
     EventType("webhook.filtered", "A genuine delivery fired nothing.", _DELIVERY),
     EventType("webhook.rejected", "A delivery was refused.", _DELIVERY),
     EventType(
         "webhook.duplicate",
-        "A delivery came again.",
-        {"duplicate_of": "the first delivery", "fired_event_id": "the first one's"},
+        "A delivery came again; the ids are those of the first one.",
+        {**_DELIVERY, "first_event_id": "the first delivery's own event"},
     ),
 )
 

@@ -41,22 +41,26 @@ class ClaimedRun:
     claimed_at: dt.datetime
 
 
+# Outside a transaction this is now(); inside one it still moves.
+_NOW = "statement_timestamp()"
 _CLAIMED_NAMES = [field.name for field in dataclasses.fields(ClaimedRun)]
 _CLAIMED_COLUMNS = ", ".join(
-    "now() AS claimed_at" if name == "claimed_at" else f"r.{name}" for name in _CLAIMED_NAMES
+    f"{_NOW} AS claimed_at" if name == "claimed_at" else f"r.{name}" for name in _CLAIMED_NAMES
 )
 
 _TAKE = f"""
 UPDATE runs_run r SET status = 'running', attempt = r.attempt + 1, lease_token = gen_random_uuid(),
-    lease_until = now() + make_interval(secs => {LEASE_SECONDS}),
-    deadline_at = now() + make_interval(secs => r.timeout_seconds + {DEADLINE_GRACE_SECONDS}),
-    started_at = coalesce(r.started_at, now())
+    lease_until = {_NOW} + make_interval(secs => {LEASE_SECONDS}),
+    deadline_at = {_NOW} + make_interval(secs => r.timeout_seconds + {DEADLINE_GRACE_SECONDS}),
+    started_at = coalesce(r.started_at, {_NOW})
 FROM due WHERE r.id = due.id
 RETURNING {_CLAIMED_COLUMNS}
 """  # noqa: S608 - constants only
 
-_READY = """status = 'queued' AND lost_leases = 0 AND queue = %(queue)s AND available_at <= now()"""
-_AT_LEVEL = f"{_READY} AND priority = (SELECT p FROM level)"
+_READY = (
+    f"""status = 'queued' AND lost_leases = 0 AND queue = %(queue)s AND available_at <= {_NOW}"""
+)
+_AT_LEVEL = f"{_READY} AND priority = (SELECT p FROM level)"  # noqa: S608 - constants only
 _FIRST_WORKSPACE = (
     f"SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} ORDER BY workspace_id LIMIT 1"  # noqa: S608
 )
@@ -90,7 +94,7 @@ WITH RECURSIVE level AS MATERIALIZED (
 ), due AS MATERIALIZED (
     SELECT d.id FROM picked CROSS JOIN LATERAL (
         SELECT id FROM runs_run WHERE {_AT_LEVEL} AND workspace_id = picked.workspace_id
-            AND (start_deadline_at IS NULL OR start_deadline_at > now())
+            AND (start_deadline_at IS NULL OR start_deadline_at > {_NOW})
         ORDER BY available_at, id
         LIMIT (SELECT greatest(1, ceil(%(limit)s::numeric / count(*)))::bigint FROM picked)
         FOR UPDATE SKIP LOCKED) d
@@ -103,19 +107,19 @@ WITH RECURSIVE level AS MATERIALIZED (
 _CLAIM_SUSPECT = f"""
 WITH due AS MATERIALIZED (
     SELECT id FROM runs_run WHERE status = 'queued' AND lost_leases > 0 AND queue = %(queue)s
-        AND available_at <= now() AND (start_deadline_at IS NULL OR start_deadline_at > now())
+        AND available_at <= {_NOW} AND (start_deadline_at IS NULL OR start_deadline_at > {_NOW})
     ORDER BY available_at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 {_TAKE}
 """  # noqa: S608 - constants only
 
-_DUE_QUEUES = """
-SELECT queue, count(*), max(extract(epoch FROM now() - available_at))::float FROM (
+_DUE_QUEUES = f"""
+SELECT queue, count(*), max(extract(epoch FROM {_NOW} - available_at))::float FROM (
     SELECT queue, available_at FROM runs_run
-    WHERE status = 'queued' AND available_at <= now() - make_interval(secs => %(seconds)s)
+    WHERE status = 'queued' AND available_at <= {_NOW} - make_interval(secs => %(seconds)s)
     LIMIT 1000) due
 GROUP BY queue
-"""
+"""  # noqa: S608 - constants only
 
 # Per process and queue, where the last claim stopped. A lost update only moves the start of the
 # next round.
@@ -123,7 +127,7 @@ _last_workspace: dict[str, uuid.UUID] = {}
 
 
 def claim_runs(queue: str, *, limit: int) -> list[ClaimedRun]:
-    """Claim up to ``limit`` due runs of the highest priority that has some, spread over workspaces."""
+    """Claim up to ``limit`` due runs of the highest priority, spread over workspaces."""
     parameters = {
         "queue": queue,
         "limit": limit,

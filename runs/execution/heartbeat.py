@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 
 from runs.execution.claim import DEADLINE_GRACE_SECONDS, LEASE_SECONDS, ClaimedRun
 from runs.execution.settle import describe_error
@@ -23,7 +23,7 @@ RETRY_SECONDS = 1.0
 
 # A heartbeat that is lost in a crash is worth nothing afterwards: it need not wait for the disk.
 _EXTEND = f"""
-UPDATE runs_run r SET lease_until = now() + make_interval(secs => {LEASE_SECONDS})
+UPDATE runs_run r SET lease_until = statement_timestamp() + make_interval(secs => {LEASE_SECONDS})
 FROM unnest(%s::uuid[], %s::uuid[]) AS held(id, token)
 WHERE r.id = held.id AND r.lease_token = held.token AND r.status = 'running'
 RETURNING r.id
@@ -71,8 +71,9 @@ class Heartbeat:
             try:
                 self.extend_leases()
                 wait = BEAT_SECONDS
-            except Error:
-                log.warning("heartbeat_failed", exc_info=True)
+            except Exception:
+                # Whatever it was: without the next beat every lease of this process is lost.
+                log.exception("heartbeat_failed")
                 wait = RETRY_SECONDS
             finally:
                 connection.close()

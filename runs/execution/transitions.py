@@ -121,7 +121,7 @@ def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
 def _update_runs(
     moves: Sequence[Move], event_ids: Sequence[uuid.UUID]
 ) -> dict[uuid.UUID, _Written]:
-    parameters = {
+    parameters: dict[str, Any] = {
         "terminal": sorted(states.TERMINAL),
         "ids": [move.run.id for move in moves],
         "tokens": [move.run.lease_token for move in moves],

@@ -8,6 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from pytest_django import DjangoDbBlocker
 
 import config.celery  # noqa: F401 - the application that the tasks belong to
 from events.services import analyze_tables, count_partitions_ahead, create_missing_partitions
@@ -40,11 +41,14 @@ def scratch(db: None) -> None:
 
 
 @pytest.fixture
-def committed_scratch(transactional_db: None) -> Iterator[None]:
-    make_scratch_table()
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE scratch")
+def committed_scratch(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Seen by every connection; no table of the product is touched, so nothing needs a flush."""
+    with django_db_blocker.unblock():
+        make_scratch_table()
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE scratch")
+        connection.close()
 
 
 def make(days_ahead: int = 2, *, append_only: bool = False) -> list[str]:

@@ -54,7 +54,7 @@ def settle_owed_slots(
 ) -> OwedDecision:
     """Decide what becomes of the slots that are due, given in ascending order.
 
-    ``is_complete`` false: more slots are due after the last given one, so that it is not the latest.
+    ``is_complete`` false: more slots are due after the last given one, which is not the latest.
     Slots older than the grace are missed. Of the rest ``coalesce`` fires the latest, ``replay`` all
     (at most 100 at once), ``skip_missed`` the latest where it is less than 60 s late.
     """
@@ -74,7 +74,9 @@ def settle_owed_slots(
     )
 
 
-def _coalesce(live: Sequence[datetime], latest: datetime | None, now: datetime) -> list[SlotOutcome]:
+def _coalesce(
+    live: Sequence[datetime], latest: datetime | None, now: datetime
+) -> list[SlotOutcome]:
     return [SlotOutcome(slot, "fired" if slot == latest else "superseded") for slot in live]
 
 

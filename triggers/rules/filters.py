@@ -1,7 +1,7 @@
-"""``event_filter``: every entry must hold. Checked whole at save, so that it never fails at a fire."""
+"""``event_filter``: every entry must hold. Checked at save, so that it never fails at a fire."""
 
 import json
-import math
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,7 +45,7 @@ def find_filter_problems(event_filter: Any) -> list[FilterProblem]:
 
 
 def matches_filter(event_filter: Mapping[str, Any], root: Any) -> bool:
-    """Does every entry hold for ``root``. Never raises: a filter that cannot be used matches nothing."""
+    """Does every entry hold for ``root``. Never raises: an unusable filter matches nothing."""
     try:
         return _holds(event_filter, root, depth=0)
     except (UnusableFilterError, InvalidPath, RecursionError):
@@ -53,7 +53,7 @@ def matches_filter(event_filter: Mapping[str, Any], root: Any) -> bool:
 
 
 def is_equal_json(left: Any, right: Any) -> bool:
-    """Equality as JSON has it: true is not 1, while 1 is 1.0; objects and lists by their members."""
+    """Equality as JSON has it: true is not 1, 1 is 1.0; objects and lists by their members."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, Mapping) and isinstance(right, Mapping):
@@ -78,7 +78,7 @@ def _entry_holds(name: str, value: Any, root: Any, *, depth: int) -> bool:
     if name == "$not":
         return not _holds(value, root, depth=depth + 1)
     if name in {"$and", "$or"}:
-        if not isinstance(value, list):
+        if not isinstance(value, list) or not value:
             raise UnusableFilterError
         combine = all if name == "$and" else any
         return combine(_holds(branch, root, depth=depth + 1) for branch in value)
@@ -97,13 +97,13 @@ def _condition_holds(condition: Any, actual: Any, *, depth: int) -> bool:
 
 def _operator_holds(name: str, operand: Any, actual: Any, *, depth: int) -> bool:
     if name == "$not":
-        if depth >= MAX_DEPTH:
+        if depth >= MAX_DEPTH or not _is_operators(operand):
             raise UnusableFilterError
         return not _condition_holds(operand, actual, depth=depth + 1)
-    operator = _OPERATORS.get(name)
-    if operator is None or operator.find_problem(operand) is not None:
+    known = _OPERATORS.get(name)
+    if known is None or known.find_problem(operand):
         raise UnusableFilterError
-    return operator.holds(actual, operand)
+    return known.holds(actual, operand)
 
 
 def _is_operators(condition: Any) -> bool:
@@ -121,7 +121,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _compares(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Numbers with numbers and texts with texts; anything else does not compare, hence does not hold."""
+    """Numbers with numbers, texts with texts; anything else does not compare, hence not hold."""
 
     def holds(actual: Any, operand: Any) -> bool:
         if _is_number(actual) and _is_number(operand):
@@ -129,6 +129,10 @@ def _compares(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]
         return isinstance(actual, str) and isinstance(operand, str) and compare(actual, operand)
 
     return holds
+
+
+def _of_texts(test: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    return lambda actual, operand: isinstance(actual, str) and test(actual, operand)
 
 
 def _contains(actual: Any, operand: Any) -> bool:
@@ -142,10 +146,12 @@ def _matches_pattern(actual: Any, pattern: str) -> bool:
         return False
     # Bytes, because re2 reads UTF-8: a lone surrogate must not raise here.
     subject = actual.encode("utf-8", "replace")
-    return len(subject) <= MAX_SUBJECT_BYTES and compile_pattern(pattern).search(subject) is not None
+    return (
+        len(subject) <= MAX_SUBJECT_BYTES and compile_pattern(pattern).search(subject) is not None
+    )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def compile_pattern(pattern: str) -> Any:
     """The pattern for linear-time search.
 
@@ -154,4 +160,134 @@ def compile_pattern(pattern: str) -> Any:
     """
     options = re2.Options()
     options.log_errors = False
+    options.max_mem = 1024 * 1024
     return re2.compile(pattern.encode(), options)
+
+
+# ── The operators ────────────────────────────────────────────────────────────────────────────────
+
+
+def _accept_anything(operand: Any) -> str:
+    return ""
+
+
+def _require_list(operand: Any) -> str:
+    return "" if isinstance(operand, list) else "Takes a list."
+
+
+def _require_flag(operand: Any) -> str:
+    return "" if isinstance(operand, bool) else "Takes true or false."
+
+
+def _require_text(operand: Any) -> str:
+    return "" if isinstance(operand, str) else "Takes a string."
+
+
+def _require_ordered(operand: Any) -> str:
+    return "" if isinstance(operand, str) or _is_number(operand) else "Takes a number or a string."
+
+
+def _require_pattern(operand: Any) -> str:
+    if not isinstance(operand, str) or len(operand) > MAX_PATTERN_LENGTH:
+        return f"Takes a regular expression of at most {MAX_PATTERN_LENGTH} characters."
+    try:
+        compile_pattern(operand)
+    except (re2.error, UnicodeEncodeError):
+        return "Not a regular expression of RE2 (it has no look-around and no back-references)."
+    return ""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """``find_problem`` says at save what is wrong with an operand, empty when nothing is."""
+
+    holds: Callable[[Any, Any], bool]
+    find_problem: Callable[[Any], str]
+
+
+_OPERATORS: dict[str, Operator] = {
+    "$eq": Operator(lambda actual, operand: _is_in(actual, [operand]), _accept_anything),
+    "$ne": Operator(lambda actual, operand: not _is_in(actual, [operand]), _accept_anything),
+    "$in": Operator(_is_in, _require_list),
+    "$nin": Operator(lambda actual, operand: not _is_in(actual, operand), _require_list),
+    "$gt": Operator(_compares(operator.gt), _require_ordered),
+    "$gte": Operator(_compares(operator.ge), _require_ordered),
+    "$lt": Operator(_compares(operator.lt), _require_ordered),
+    "$lte": Operator(_compares(operator.le), _require_ordered),
+    "$exists": Operator(lambda actual, operand: (actual is not MISSING) is operand, _require_flag),
+    "$startsWith": Operator(_of_texts(str.startswith), _require_text),
+    "$endsWith": Operator(_of_texts(str.endswith), _require_text),
+    "$contains": Operator(_contains, _accept_anything),
+    "$regex": Operator(_matches_pattern, _require_pattern),
+}
+
+
+# ── Checking at save ─────────────────────────────────────────────────────────────────────────────
+
+
+def _check_filter(event_filter: Any, *, pointer: str, depth: int) -> Iterator[FilterProblem]:
+    if not isinstance(event_filter, Mapping):
+        yield FilterProblem(pointer, "A filter is an object.")
+    elif depth > MAX_DEPTH:
+        yield FilterProblem(pointer, f"A filter nests at most {MAX_DEPTH} levels deep.")
+    else:
+        for name, value in event_filter.items():
+            yield from _check_entry(
+                name, value, pointer=f"{pointer}/{escape_pointer(name)}", depth=depth
+            )
+
+
+def _check_entry(name: str, value: Any, *, pointer: str, depth: int) -> Iterator[FilterProblem]:
+    if name == "$not":
+        yield from _check_filter(value, pointer=pointer, depth=depth + 1)
+    elif name in {"$and", "$or"}:
+        if not isinstance(value, list) or not value:
+            yield FilterProblem(pointer, f"{name} takes a list of filters that is not empty.")
+            return
+        for index, branch in enumerate(value):
+            yield from _check_filter(branch, pointer=f"{pointer}/{index}", depth=depth + 1)
+    elif name.startswith("$") and name != "$" and not name.startswith("$."):
+        known = "$and, $or and $not stand here; other operators stand below a path"
+        yield FilterProblem(pointer, f"{name} is not known here: {known}.")
+    else:
+        yield from _check_path(name, pointer=pointer)
+        yield from _check_condition(value, pointer=pointer, depth=depth)
+
+
+def _check_path(path: str, *, pointer: str) -> Iterator[FilterProblem]:
+    try:
+        parse_path(path)
+    except InvalidPath as error:
+        yield FilterProblem(pointer, str(error))
+
+
+def _check_condition(condition: Any, *, pointer: str, depth: int) -> Iterator[FilterProblem]:
+    if not _is_operators(condition):
+        return
+    for name, operand in condition.items():
+        below = f"{pointer}/{escape_pointer(name)}"
+        if name == "$not":
+            if depth >= MAX_DEPTH:
+                yield FilterProblem(below, f"A filter nests at most {MAX_DEPTH} levels deep.")
+            else:
+                yield from _check_negated(operand, pointer=below, depth=depth + 1)
+        elif name not in _OPERATORS:
+            known = ", ".join(_OPERATORS)
+            yield FilterProblem(below, f"{name} is not an operator; known are {known}, $not.")
+        elif problem := _OPERATORS[name].find_problem(operand):
+            yield FilterProblem(below, f"{name}: {problem}")
+
+
+def _check_negated(condition: Any, *, pointer: str, depth: int) -> Iterator[FilterProblem]:
+    if _is_operators(condition):
+        yield from _check_condition(condition, pointer=pointer, depth=depth)
+    else:
+        yield FilterProblem(pointer, "$not below a path takes an object of operators.")
+
+
+def _count_conditions(event_filter: Any) -> int:
+    if isinstance(event_filter, Mapping):
+        return sum(map(_count_conditions, event_filter.values())) + len(event_filter)
+    if isinstance(event_filter, list):
+        return sum(map(_count_conditions, event_filter))
+    return 0

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def merge_overrides(rendered: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """A caller's input over the *top level* of the template: an override replaces the whole member."""
+    """A caller's input over the template's *top level*: an override replaces a whole member."""
     return {**rendered, **overrides}
 
 

@@ -15,7 +15,8 @@ from typing import Literal
 from croniter import croniter
 
 from actions.rules.durations import parse_duration
-from triggers.rules.cron import CronLine, InvalidSchedule, parse_cron
+from triggers.rules.cron import CronLine, parse_cron
+from triggers.rules.cron_fields import InvalidSchedule
 from triggers.rules.local_time import find_instants, find_plain_offset, find_walk_start
 from triggers.rules.timezones import InvalidTimezone, check_timezone, load_timezone
 from workspaces.rules.times import parse_time

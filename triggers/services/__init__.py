@@ -3,22 +3,15 @@
 from triggers.models import Fire, SchedulerHeartbeat, ScheduleState, Trigger
 from triggers.services.definitions import (
     ExternalKeyTaken,
-    TriggerNotFound,
     create_trigger,
     delete_trigger,
-    find_trigger,
-    list_triggers,
     pause_trigger,
-    read_limits,
     resume_elapsed_pauses,
     resume_trigger,
     update_trigger,
 )
 from triggers.services.due import DueBatch, fire_due_triggers, read_seconds_to_next_slot
 from triggers.services.firing import (
-    ACTION_DISABLED,
-    FIRED,
-    INPUT_INVALID,
     FireResult,
     fire_from_webhook,
     fire_trigger_by_hand,
@@ -29,7 +22,15 @@ from triggers.services.heartbeats import (
     list_live_heartbeats,
     record_heartbeat,
 )
-from triggers.services.ledger import list_fires, list_trigger_history
+from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID
+from triggers.services.reads import (
+    TriggerNotFound,
+    find_trigger,
+    list_fires,
+    list_trigger_history,
+    list_triggers,
+    read_limits,
+)
 
 __all__ = [
     "ACTION_DISABLED",

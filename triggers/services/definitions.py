@@ -6,20 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
 
 from events.rules.event import NewEvent
 from events.services import append_events
 from triggers.models import ScheduleState, Trigger
 from triggers.services.checks import check_fields
+from triggers.services.reads import TriggerNotFound, find_trigger
 from triggers.services.slots import compute_next_slot
 from workspaces.rules.callers import Caller
-from workspaces.rules.problems import Conflict, FieldError, NotFound
+from workspaces.rules.problems import Conflict, FieldError
 from workspaces.services import (
-    SYSTEM_SLUG,
     lock_limits,
     new_id,
-    read_plan,
     record_revision,
     refuse_over_limit,
 )
@@ -47,13 +45,6 @@ _DOCUMENT_FIELDS = (
     "is_active",
 )
 _PAUSE_FIELDS = {"is_active", "pause_reason", "paused_until"}
-
-
-class TriggerNotFound(NotFound):
-    """No such trigger in this workspace."""
-
-    def __init__(self) -> None:
-        super().__init__("There is no such trigger in this workspace.")
 
 
 class ExternalKeyTaken(Conflict):
@@ -199,67 +190,6 @@ def resume_elapsed_pauses(*, caller: Caller, now: dt.datetime, limit: int = 100)
                 _apply(trigger, {"is_active": True}, caller=caller, now=now)
                 resumed += 1
     return resumed
-
-
-def find_trigger(*, workspace_id: uuid.UUID, trigger_id: uuid.UUID) -> Trigger:
-    """One trigger with its schedule state and workspace.
-
-    Raises:
-        TriggerNotFound: there is none in this workspace.
-    """
-    trigger = list_triggers(workspace_id).filter(id=trigger_id).first()
-    if trigger is None:
-        raise TriggerNotFound
-    return trigger
-
-
-def list_triggers(
-    workspace_id: uuid.UUID | None,
-    *,
-    is_active: bool | None = None,
-    event_type: str | None = None,
-    action_id: uuid.UUID | None = None,
-    text: str | None = None,
-    source: str | None = None,
-    scope: str | None = None,
-) -> QuerySet[Trigger]:
-    """Triggers of a workspace (None: of all) with their state; ``text`` is sought in name and
-    description.
-    """
-    filters = {
-        "workspace_id": workspace_id,
-        "is_active": is_active,
-        "event_type": event_type,
-        "action_id": action_id,
-        "source": source,
-    }
-    found = Trigger.objects.select_related("schedule_state", "workspace").filter(
-        **{name: value for name, value in filters.items() if value is not None}
-    )
-    if text:
-        found = found.filter(Q(name__icontains=text) | Q(description__icontains=text))
-    if scope == "global":
-        found = found.filter(workspace__slug=SYSTEM_SLUG)
-    elif scope == "workspace":
-        found = found.exclude(workspace__slug=SYSTEM_SLUG)
-    return found
-
-
-def read_limits(workspace_id: uuid.UUID) -> dict[str, Any]:
-    """The plan's bounds and how much of them is used."""
-    limits = read_plan(workspace_id)
-    triggers = Trigger.objects.filter(workspace_id=workspace_id)
-    return {
-        "tier_name": limits.tier_name,
-        "scheduled_triggers": {
-            "current_count": triggers.filter(schedule__isnull=False).count(),
-            "limit": limits.max_scheduled_triggers,
-        },
-        "webhook_triggers": {
-            "current_count": triggers.filter(destinations__isnull=False).distinct().count(),
-            "limit": limits.max_webhook_triggers,
-        },
-    }
 
 
 def _apply(

@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from django.db import connection, transaction
@@ -12,18 +13,16 @@ from actions.services import ActionSpec, InputRefused, load_actions
 from events.rules.event import NewEvent
 from events.services import append_events
 from triggers.models import Fire, Trigger
-from triggers.rules.catch_up import OwedDecision, settle_owed_slots
-from triggers.services.firing import (
-    FIRED,
-    INPUT_INVALID,
-    Cause,
-    PlannedFire,
-    plan_fire,
-    plan_skip,
-    write_fires,
-)
+from triggers.rules.catch_up import MissedRange, OwedDecision, settle_owed_slots
+from triggers.services.planning import FIRED, Cause, PlannedFire, plan_fire, write_fires
 from triggers.services.slots import compute_next_slot, list_owed_slots
-from workspaces.rules.problems import FieldError
+from triggers.services.unfired import (
+    MISSED,
+    build_missed_event,
+    plan_missed_range,
+    plan_refused_slot,
+    plan_unfired_slot,
+)
 from workspaces.rules.times import render_time
 from workspaces.services import new_id
 
@@ -34,8 +33,9 @@ BATCH_SIZE = 500
 MAX_OWED = 2000
 
 _LOCK_DUE = """
-SELECT trigger_id, next_fire_at, last_scheduled_at, misfire_count, now() FROM triggers_schedulestate
-WHERE next_fire_at <= now() ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED
+SELECT trigger_id, next_fire_at, last_scheduled_at, misfire_count, statement_timestamp() FROM
+    triggers_schedulestate
+WHERE next_fire_at <= statement_timestamp() ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
 _ADVANCE = """
@@ -175,23 +175,23 @@ def _plan_slots(
             settled.last_fired = plan.fire if plan.run is not None else settled.last_fired
             previous = slot
         else:
-            plan = PlannedFire(_build_unfired(trigger, slot, slot, 1, outcome, now=now))
+            plan = plan_unfired_slot(trigger, slot, outcome=outcome, now=now)
         settled.plans.append(plan)
-    missed = [slot for slot, outcome in decision.outcomes if outcome == "missed"]
-    if decision.missed_summary is not None:
-        summary = decision.missed_summary
-        settled.plans.append(
-            PlannedFire(
-                _build_unfired(
-                    trigger, summary.first, summary.last, summary.count, "missed", now=now
-                )
-            )
-        )
-        _note_missed(settled, trigger, summary.first, summary.last, summary.count, now=now)
-    if missed:
-        _note_missed(settled, trigger, missed[0], missed[-1], len(missed), now=now)
     settled.is_on_time = settled.last_fired is not None and len(decision.outcomes) == 1
+    missed = _sum_up_missed(decision)
+    if decision.missed_summary is not None:
+        settled.plans.append(plan_missed_range(trigger, decision.missed_summary, now=now))
+    if missed is not None:
+        settled.missed_count, settled.last_missed = missed.count, missed.last
+        settled.events.append(build_missed_event(trigger, missed, now=now))
     return settled
+
+
+def _sum_up_missed(decision: OwedDecision) -> MissedRange | None:
+    missed = [slot for slot, outcome in decision.outcomes if outcome == MISSED]
+    if decision.missed_summary is not None or not missed:
+        return decision.missed_summary
+    return MissedRange(missed[0], missed[-1], len(missed))
 
 
 def _plan_slot(
@@ -214,75 +214,7 @@ def _plan_slot(
     try:
         return plan_fire(trigger, action, cause, now=now)
     except InputRefused as refusal:
-        return plan_skip(
-            trigger,
-            cause,
-            outcome=INPUT_INVALID,
-            reason=refusal.detail[:256],
-            now=now,
-            data={"errors": [_render_field_error(error) for error in refusal.errors]},
-        )
-
-
-def _build_unfired(
-    trigger: Trigger,
-    first: dt.datetime,
-    last: dt.datetime,
-    count: int,
-    outcome: str,
-    *,
-    now: dt.datetime,
-) -> Fire:
-    is_range = count > 1
-    late = round((now - first).total_seconds())
-    return Fire(
-        id=new_id(),
-        workspace_id=trigger.workspace_id,
-        trigger_id=trigger.id,
-        key=(
-            f"missed:{render_time(first)}..{render_time(last)}"
-            if is_range
-            else f"slot:{render_time(first)}"
-        ),
-        cause="schedule",
-        scheduled_for=first,
-        scheduled_until=last if is_range else None,
-        slot_count=count,
-        outcome=outcome,
-        reason=f"no scheduler ticked for {late} s after it was due",
-        created_at=now,
-    )
-
-
-def _note_missed(
-    settled: _Settled,
-    trigger: Trigger,
-    first: dt.datetime,
-    last: dt.datetime,
-    count: int,
-    *,
-    now: dt.datetime,
-) -> None:
-    settled.missed_count += count
-    settled.last_missed = max(last, settled.last_missed or last)
-    settled.events.append(
-        NewEvent(
-            id=new_id(),
-            workspace_id=trigger.workspace_id,
-            event_type="trigger.missed",
-            source="AUTOMATION",
-            entity_type="trigger",
-            entity_id=trigger.id,
-            trigger_id=trigger.id,
-            data={
-                "triggered_by": "schedule",
-                "count": count,
-                "first": render_time(first),
-                "last": render_time(last),
-            },
-            effective_at=now,
-        )
-    )
+        return plan_refused_slot(trigger, cause, refusal, now=now)
 
 
 def _pause_broken(trigger: Trigger, *, now: dt.datetime) -> _Settled:
@@ -305,7 +237,7 @@ def _pause_broken(trigger: Trigger, *, now: dt.datetime) -> _Settled:
 def _advance(settled: Sequence[_Settled], *, now: dt.datetime) -> None:
     ordered = sorted(settled, key=lambda one: one.trigger_id)
     fired = [one.last_fired for one in ordered]
-    parameters = {
+    parameters: dict[str, Any] = {
         "ids": [one.trigger_id for one in ordered],
         "next": [one.next_fire_at for one in ordered],
         "scheduled": [fire.scheduled_for if fire else None for fire in fired],
@@ -317,7 +249,3 @@ def _advance(settled: Sequence[_Settled], *, now: dt.datetime) -> None:
     }
     with connection.cursor() as cursor:
         cursor.execute(_ADVANCE, parameters)
-
-
-def _render_field_error(error: FieldError) -> dict[str, str]:
-    return {"pointer": error.pointer, "code": error.code, "detail": error.detail}

@@ -12,4 +12,3 @@ class Provider:
     name: str
     description: str
     verification: VerificationConfig
-

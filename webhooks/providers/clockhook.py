@@ -1,4 +1,4 @@
-"""The native scheme: an HMAC-SHA256 over the raw body, with a timestamp where the sender has a clock."""
+"""The native scheme: an HMAC-SHA256 over the raw body, and over a timestamp where one is sent."""
 
 from webhooks.providers.base import Provider
 from webhooks.rules.verification import VerificationConfig

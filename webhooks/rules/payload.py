@@ -28,7 +28,7 @@ class Mapped:
 
 
 def read_event_type(payload: Any, paths: Sequence[str] = EVENT_TYPE_PATHS) -> str | None:
-    """The first non-empty string at one of the paths; whether it obeys the rule for types is not asked."""
+    """The first non-empty string at one of the paths, whether it is a good event type or not."""
     for path in paths:
         value = find_path(payload, path)
         if isinstance(value, str) and value:
@@ -37,7 +37,7 @@ def read_event_type(payload: Any, paths: Sequence[str] = EVENT_TYPE_PATHS) -> st
 
 
 def is_accepted(event_type: str | None, accepted: Sequence[str] | None) -> bool:
-    """None accepts everything, also what has no type; a list only what one of its patterns matches."""
+    """None accepts everything, also what has no type; a list, what one of its patterns matches."""
     if accepted is None:
         return True
     if event_type is None or not is_event_type(event_type):
@@ -53,10 +53,10 @@ def check_mapping(mapping: Mapping[str, str]) -> list[FieldError]:
     errors = []
     tried: dict[str, Any] = {}
     for target, source in mapping.items():
-        detail = _find_mapping_fault(tried, target, source)
-        if detail is not None:
+        fault = _find_mapping_fault(tried, target, source)
+        if fault is not None:
             pointer = f"/field_mapping/{escape_pointer(target)}"
-            errors.append(FieldError(pointer, "invalid_path", detail))
+            errors.append(FieldError(pointer, "invalid_path", fault))
     return errors
 
 

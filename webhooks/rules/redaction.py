@@ -7,7 +7,7 @@ REDACTED = "[redacted]"
 MAX_HEADERS = 100
 MAX_VALUE_LENGTH = 1024
 _SECRET_NAME = re.compile(
-    "auth(?!or)|cookie|token|secret|key|signature|passw|credential|session|hmac|digest"
+    "authori[sz]|auth(?!or)|cookie|token|secret|key|signature|passw|credential|session|hmac|digest"
 )
 # Names the delivery and is shown with it anyway.
 _PUBLIC_NAME = re.compile("idempoten")
@@ -27,5 +27,5 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def make_storable(text: str) -> str:
-    """The text without what Postgres cannot hold: NUL and lone surrogates become ``?`` and U+FFFD."""
+    """The text without what Postgres cannot hold: NUL and lone surrogates are replaced."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

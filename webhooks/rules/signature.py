@@ -1,7 +1,7 @@
-"""Verification fails closed: a verdict for every request, whatever is in it, and never an exception.
+"""Verification fails closed: a verdict for every request, whatever is in it, never an exception.
 
-The work is the same for each outcome: as many digests and comparisons for a good signature as for a
-bad one, a missing one, or none of the secrets at hand.
+The work is the same for each outcome: as many digests and comparisons for a good signature as for
+a bad one, a missing one, or no secret at all.
 """
 
 import datetime as dt
@@ -15,8 +15,8 @@ from uuid import UUID
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.verification import VerificationConfig
 
-# A destination has two secrets while a rotation overlaps; a third slot shows who still signs with an
-# expired one.
+# A destination has two secrets while a rotation overlaps; a third slot shows who still signs with
+# an expired one.
 MAX_SECRETS = 3
 _DIGEST_SIZES = {"sha256": 32}
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII)
@@ -56,7 +56,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """The timestamp header: absent (no text), malformed (no unit), or a count of units since 1970."""
+    """The timestamp header: absent (no text), malformed (no unit), or units since 1970."""
 
     text: str | None
     count: int = 0
@@ -74,7 +74,7 @@ def verify(
     stamp = _read_stamp(request, config)
     claimed = _read_digest(request, config)
     signer = _find_signer(tried, _build_signed(request, config, stamp), claimed, config)
-    cause = _find_cause(request, config, stamp, tried, signer, now)
+    cause = _find_cause(request, config, stamp=stamp, tried=tried, signer=signer, now=now)
     if cause is not None or signer is None:
         return Verdict(valid=False, cause=cause)
     return Verdict(valid=True, secret_id=signer.id, timestamp=_read_moment(stamp))
@@ -140,6 +140,7 @@ def _find_signer(
 def _find_cause(
     request: ReceivedRequest,
     config: VerificationConfig,
+    *,
     stamp: _Stamp,
     tried: list[Secret],
     signer: Secret | None,
@@ -166,8 +167,8 @@ def _lacks_stamp(stamp: _Stamp, config: VerificationConfig) -> bool:
 def _mimics_stamp(request: ReceivedRequest, config: VerificationConfig, stamp: _Stamp) -> bool:
     """A body that begins as the timestamped template does.
 
-    Without this, who caught an old signed request could send ``v1:{timestamp}:{body}`` as the body of
-    one without a timestamp: the same bytes, the same signature, and no window.
+    Without this, who caught an old signed request could send ``v1:{timestamp}:{body}`` as the body
+    of one without a timestamp: the same bytes, the same signature, and no window.
     """
     head, is_placeholder = _split_template(config.signed)[0]
     return stamp.text is None and not is_placeholder and request.body.startswith(head.encode())

@@ -1,4 +1,4 @@
-"""How a destination's requests prove where they come from: the model, and the part a caller may set.
+"""How a destination's requests prove where they come from, and what of that a caller may set.
 
 A preset is one ``VerificationConfig``; the document kept with a destination names the preset and
 overrides what it says explicitly.
@@ -22,8 +22,8 @@ class VerificationConfig:
     """An HMAC over a template of the request's parts, in lowercase hex, in a header.
 
     ``signed`` and ``signed_without_timestamp`` are templates of literals, ``{timestamp}`` and
-    ``{body}``, joined as bytes. The second one is for requests without the timestamp header; None, or
-    ``require_timestamp``, refuses those. All header names are in lower case.
+    ``{body}``, joined as bytes. The second one is for requests without the timestamp header; None,
+    or ``require_timestamp``, refuses those. All header names are in lower case.
     """
 
     algorithm: str
@@ -40,7 +40,9 @@ class VerificationConfig:
     delivery_id_header: str
 
 
-def check_verification(document: Mapping[str, Any], *, presets: Collection[str]) -> list[FieldError]:
+def check_verification(
+    document: Mapping[str, Any], *, presets: Collection[str]
+) -> list[FieldError]:
     """What is wrong with a document, with pointers into the destination; empty when nothing is."""
     errors = [
         FieldError(f"/verification/{escape_pointer(str(name))}", "unknown_field", "Unknown field.")
@@ -73,7 +75,7 @@ def override_config(preset: VerificationConfig, document: Mapping[str, Any]) -> 
 
 
 def check_secret(secret: str) -> FieldError | None:
-    """A secret given by a caller is long enough not to be guessed. For saving, never for verifying."""
+    """A given secret is long enough not to be guessed. For saving, never for verifying."""
     size = len(secret.encode("utf-8", "surrogatepass"))
     if MIN_SECRET_BYTES <= size <= MAX_SECRET_BYTES:
         return None

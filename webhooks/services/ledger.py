@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError
 from django.db.models import QuerySet
 
 from events.rules.event import WEBHOOK, NewEvent
 from events.rules.ids import lowest_id, read_id_time
-from events.services import append_event
+from events.services import PartitionMissing, append_event, is_partition_missing
 from webhooks.models import Delivery
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.redaction import make_storable, redact_headers
@@ -34,7 +35,7 @@ MAX_KEY_LENGTH = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryIds:
-    """Minted once, before the first attempt: an attempt that finds them in the database had succeeded."""
+    """Minted once, before the first attempt: one that finds them in the database had succeeded."""
 
     delivery_id: UUID = field(default_factory=new_id)
     event_id: UUID = field(default_factory=new_id)
@@ -78,9 +79,20 @@ class Entry:
 
 
 def write_entry(knock: Knock, entry: Entry) -> None:
-    """Insert the delivery and its event, in the caller's transaction."""
+    """Insert the delivery and its event, in the caller's transaction.
+
+    Raises:
+        PartitionMissing: there is no partition for today; the transaction is spoilt.
+        IntegrityError: the delivery is on the ledger already.
+    """
     data = _build_event_data(knock, entry)
-    Delivery.objects.insert_rows([_build_delivery(knock, entry, data)])
+    try:
+        Delivery.objects.insert_rows([_build_delivery(knock, entry, data)])
+    except IntegrityError as error:
+        if is_partition_missing(error):
+            detail = "The ledger of deliveries has no partition for this day."
+            raise PartitionMissing(detail, retry_after_seconds=1) from error
+        raise
     append_event(
         NewEvent(
             id=knock.ids.event_id,
@@ -107,7 +119,7 @@ def list_deliveries(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
 ) -> QuerySet[Delivery]:
-    """Deliveries of a workspace; ``since`` is included, ``until`` not. Bodies stay in the database."""
+    """Deliveries of a workspace, without bodies; ``since`` is included, ``until`` not."""
     deliveries = Delivery.objects.filter(workspace_id=workspace_id).defer("body")
     if destination_id is not None:
         deliveries = deliveries.filter(destination_id=destination_id)

@@ -18,12 +18,12 @@ FIRST_PAUSE_SECONDS = 0.5
 CONNECTION_ERRORS = (OperationalError, InterfaceError)
 _Result = TypeVar("_Result")
 
-# Retries that sleep in every thread would starve the door: half of them answers 503 at once instead.
+# Retries that sleep in every thread would starve the door: half of them answer 503 at once.
 waiting_rooms = threading.BoundedSemaphore(max(1, settings.SLOTS // 2))
 
 
 class DatabaseAway(ServiceUnavailable):
-    """Postgres does not answer, or not in time. Nothing was accepted, and the sender may try again."""
+    """Postgres does not answer, or not in time. Nothing was accepted; the sender may try again."""
 
     def __init__(self) -> None:
         super().__init__("The delivery cannot be stored right now.", retry_after_seconds=1)
@@ -35,7 +35,7 @@ def run_with_retries(
     attempts: int,
     pause: Callable[[float], None] = time.sleep,
 ) -> _Result:
-    """``work(attempt)``, from 1, again after each connection-level error: after 0.5 s, then doubling.
+    """``work(attempt)``, from 1; again after connection-level errors: in 0.5 s, then doubling.
 
     Raises:
         DatabaseAway: the last attempt failed too, or too many threads are waiting already.

@@ -44,7 +44,7 @@ def add_secret(destination_id: UUID, secret: str) -> DestinationSecret:
 
 @lru_cache(maxsize=1024)
 def read_secret(ciphertext: bytes) -> bytes:
-    """The HMAC's key: the UTF-8 of the whole secret, prefix included. Kept, as each delivery needs it.
+    """The HMAC's key: the UTF-8 of the whole secret, prefix included. Kept: each delivery asks.
 
     Raises:
         SecretUnreadable: none of the configured keys decrypts it.

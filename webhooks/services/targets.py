@@ -18,8 +18,9 @@ from workspaces.rules.ids import parse_id
 
 # Newest first; more than a few only wait for the next rotation to remove them.
 _FIND = """
-SELECT d.id, d.workspace_id, d.trigger_id, d.is_active, d.accepted_event_types, d.field_mapping::text,
-       d.retry_attempts, d.verification::text, s.id, s.ciphertext, s.expires_at, s.last_used_at
+SELECT d.id, d.workspace_id, d.trigger_id, d.is_active, d.accepted_event_types,
+       d.field_mapping::text, d.retry_attempts, d.verification::text,
+       s.id, s.ciphertext, s.expires_at, s.last_used_at
 FROM webhooks_destination d LEFT JOIN webhooks_destinationsecret s ON s.destination_id = d.id
 WHERE d.id = %s ORDER BY s.id DESC LIMIT 8
 """
@@ -50,7 +51,7 @@ class Target:
     secrets: tuple[StoredSecret, ...]
 
     def read_config(self) -> VerificationConfig | None:
-        """How requests are verified; None when the stored document means nothing to this version."""
+        """How requests are verified; None when this version does not understand what is stored."""
         return _read_verification(self.verification)
 
     def read_secrets(self) -> list[Secret]:
@@ -66,7 +67,7 @@ class Target:
 
 
 def find_target(destination_id: str, *, workspace_id: str | None) -> Target | None:
-    """The destination of this id (and, where the path names one, of this workspace), active or not."""
+    """The destination of this id, active or not, where a path that names a workspace names its."""
     key = parse_id(destination_id)
     if key is None:
         return None

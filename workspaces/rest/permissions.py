@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from workspaces.rest.authentication import read_admission
 from workspaces.rules.problems import Forbidden
@@ -13,7 +12,7 @@ from workspaces.rules.problems import Forbidden
 class HasScope(BasePermission):
     """The view's ``scopes`` name the scope that each of its methods needs; unnamed is forbidden."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: object) -> bool:
         admission = read_admission(request)
         method = request.method or ""
         if method == "OPTIONS" or not hasattr(view, method.lower()):
@@ -25,6 +24,6 @@ class HasScope(BasePermission):
         return True
 
 
-def _find_scope(view: APIView, method: str) -> str | None:
+def _find_scope(view: object, method: str) -> str | None:
     scopes: Mapping[str, str] = getattr(view, "scopes", {})
     return scopes.get("GET" if method == "HEAD" else method)

@@ -1,0 +1,54 @@
+# make            what there is to make
+# make run        Clockhook with a Postgres and a Valkey of its own, in .clockhook/ (Ctrl-C stops it)
+# make setup      only the environment that `make run` needs, in .venv/
+# make test       the tests; ARGS="tests/runs -x" narrows them down
+# make check      everything that CI checks
+# make fmt        format, and mend what ruff can mend
+# make lock       lock the dependencies of pyproject.toml anew
+#
+# Settings (PORT, CLOCKHOOK_DATA, DATABASE_URL, REDIS_URL …) come from the environment: see README.
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup setup-dev test check check-django fmt lock
+.NOTPARALLEL:
+# A recipe is one program, so that a SIGTERM to make reaches it; paths are relative, so that the
+# checkout may lie under a path with spaces. Installed scripts are run as modules: their first line
+# names the place where they were installed.
+
+PY := .venv/bin/python
+STACK := $(PY) -m config.stack
+# Those checks look at an installation behind HTTPS.
+CHECK_ENV := CLOCKHOOK_PUBLIC_URL=https://clockhook.example
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+run: setup
+	@exec $(STACK) run
+
+setup:
+	@.ci/environment requirements.txt
+
+setup-dev:
+	@.ci/environment requirements-dev.txt
+
+test: setup-dev
+	@exec $(STACK) exec -- $(PY) -m pytest $(ARGS)
+
+check: setup-dev
+	@$(PY) -m ruff format --check --quiet .
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -c 'from importlinter.cli import lint_imports_command as main; main()' --no-logo > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@$(PY) -m mypy --no-error-summary .
+	@exec $(STACK) exec -- $(MAKE) --no-print-directory check-django test
+
+check-django:
+	@$(CHECK_ENV) $(PY) manage.py check --deploy --fail-level WARNING
+	@$(PY) manage.py makemigrations --check --dry-run
+
+fmt: setup-dev
+	@$(PY) -m ruff format --quiet .
+	@$(PY) -m ruff check --fix .
+
+lock: setup
+	@.ci/lock

@@ -1,0 +1,204 @@
+"""Beat's claim of due triggers: every slot one row, on Postgres' clock, whoever else is at it."""
+
+import datetime as dt
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from events.models import Event
+from runs.models import Run
+from tests.factories import ActionFactory, TriggerFactory
+from triggers.models import Fire, ScheduleState, Trigger
+from triggers.services import due as due_module
+from triggers.services import fire_due_triggers, read_seconds_to_next_slot
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+def this_minute() -> dt.datetime:
+    return timezone.now().replace(second=0, microsecond=0)
+
+
+def due_trigger(*, ago: dt.timedelta = dt.timedelta(0), **fields: Any) -> Trigger:
+    """A trigger of every minute that owes the slots since ``ago``."""
+    return TriggerFactory(
+        **{"schedule": "* * * * *", "next_fire_at": this_minute() - ago, **fields}
+    )
+
+
+def outcomes(trigger: Trigger) -> list[str]:
+    rows = Fire.objects.filter(trigger_id=trigger.id).order_by("scheduled_for")
+    return [row.outcome for row in rows]
+
+
+@pytest.mark.django_db
+def test_a_due_trigger_fires_its_slot_and_moves_on_from_it() -> None:
+    trigger = due_trigger(input_template={"at": "{{ schedule.scheduled_for }}"}, priority=7)
+    slot = trigger.schedule_state.next_fire_at
+    batch = fire_due_triggers()
+    assert (batch.claimed, batch.fired, batch.is_full) == (1, 1, False)
+    fire = Fire.objects.get()
+    run = Run.objects.get()
+    assert (fire.scheduled_for, fire.outcome, fire.run_id) == (slot, "fired", run.id)
+    assert fire.key == f"slot:{slot:%Y-%m-%dT%H:%M:%SZ}"
+    assert (run.trigger_id, run.fire_id, run.priority) == (trigger.id, fire.id, 7)
+    assert (run.cause, run.triggered_by, run.scheduled_for) == ("schedule", "schedule", slot)
+    assert run.input == {"at": f"{slot:%Y-%m-%dT%H:%M:%SZ}"}
+    event = Event.objects.get(id=fire.fired_event_id)
+    assert (event.event_type, event.chain_id, event.source) == (
+        "trigger.fired",
+        event.id,
+        "AUTOMATION",
+    )
+    state = ScheduleState.objects.get()
+    assert state.next_fire_at == slot + MINUTE
+    assert (state.last_scheduled_at, state.last_fire_id) == (slot, fire.id)
+
+
+@pytest.mark.django_db
+def test_nothing_fires_before_its_time() -> None:
+    TriggerFactory(schedule="* * * * *", next_fire_at=timezone.now() + MINUTE)
+    TriggerFactory(schedule="* * * * *", next_fire_at=None, is_active=False)
+    assert fire_due_triggers().claimed == 0
+    assert not Fire.objects.exists()
+    seconds = read_seconds_to_next_slot()
+    assert seconds is not None
+    assert 50 < seconds < 61
+
+
+@pytest.mark.django_db
+def test_a_slot_that_the_ledger_has_is_not_fired_again() -> None:
+    """R1: the ledger's key is the last word, whatever the due row says."""
+    trigger = due_trigger()
+    slot = trigger.schedule_state.next_fire_at
+    fire_due_triggers()
+    ScheduleState.objects.update(next_fire_at=slot)
+    assert fire_due_triggers().fired == 0
+    assert outcomes(trigger) == ["fired"]
+    assert Run.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_after_an_outage_the_latest_slot_fires_once_and_each_has_its_row() -> None:
+    trigger = due_trigger(ago=3 * MINUTE)
+    fire_due_triggers()
+    assert outcomes(trigger) == ["superseded", "superseded", "superseded", "fired"]
+    assert ScheduleState.objects.get().next_fire_at == this_minute() + MINUTE
+
+
+@pytest.mark.django_db
+def test_slots_older_than_the_grace_are_missed_and_said_so_once() -> None:
+    trigger = due_trigger(ago=4 * MINUTE, misfire_grace_seconds=90)
+    fire_due_triggers()
+    assert outcomes(trigger)[:3] == ["missed", "missed", "missed"]
+    event = Event.objects.get(event_type="trigger.missed")
+    missed = outcomes(trigger).count("missed")
+    assert event.data["count"] == missed
+    state = ScheduleState.objects.get()
+    assert state.misfire_count == missed
+    assert state.last_misfire_at is not None
+
+
+@pytest.mark.django_db
+def test_a_long_outage_leaves_one_summary_row() -> None:
+    trigger = due_trigger(ago=dt.timedelta(minutes=1500), misfire_grace_seconds=60)
+    fire_due_triggers()
+    summary = Fire.objects.get(slot_count__gt=1)
+    assert summary.outcome == "missed"
+    assert summary.key.startswith("missed:")
+    counted = summary.slot_count + Fire.objects.filter(slot_count=1).count()
+    assert counted == 1501
+    assert trigger.schedule_state.next_fire_at == summary.scheduled_for
+
+
+@pytest.mark.django_db
+def test_replay_fires_every_slot_in_order() -> None:
+    trigger = due_trigger(ago=3 * MINUTE, catch_up_policy="replay")
+    fire_due_triggers()
+    assert outcomes(trigger) == ["fired"] * 4
+
+
+@pytest.mark.django_db
+def test_a_disabled_action_leaves_a_row_and_a_skipped_event() -> None:
+    trigger = due_trigger(action=ActionFactory(enabled=False))
+    fire_due_triggers()
+    assert outcomes(trigger) == ["action_disabled"]
+    event = Event.objects.get()
+    assert (event.event_type, event.data["reason"]) == ("trigger.skipped", "action_disabled")
+    assert not Run.objects.exists()
+
+
+@pytest.mark.django_db
+def test_an_input_that_the_action_refuses_leaves_a_row_that_says_why() -> None:
+    action = ActionFactory(input_schema={"type": "object", "required": ["lead"]})
+    trigger = due_trigger(action=action)
+    fire_due_triggers()
+    assert outcomes(trigger) == ["input_invalid"]
+    event = Event.objects.get(event_type="trigger.skipped")
+    assert event.data["errors"]
+    assert not Run.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_trigger_that_cannot_be_evaluated_is_paused_and_the_others_fire(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken, sound = due_trigger(), due_trigger()
+    list_owed = due_module.list_owed_slots
+
+    def explode(trigger: Trigger, **options: Any) -> Any:
+        if trigger.id == broken.id:
+            raise OverflowError
+        return list_owed(trigger, **options)
+
+    monkeypatch.setattr(due_module, "list_owed_slots", explode)
+    fire_due_triggers()
+    broken.refresh_from_db()
+    assert not broken.is_active
+    assert Event.objects.filter(event_type="trigger.auto_paused", trigger_id=broken.id).exists()
+    assert outcomes(sound) == ["fired"]
+    assert fire_due_triggers().claimed == 0
+
+
+@pytest.mark.django_db
+def test_a_batch_takes_a_fixed_number_of_statements() -> None:
+    action = ActionFactory()
+    due_trigger(action=action, workspace=action.workspace)
+    with CaptureQueriesContext(connection) as one:
+        fire_due_triggers()
+    for _ in range(20):
+        due_trigger(action=action, workspace=action.workspace)
+    with CaptureQueriesContext(connection) as many:
+        assert fire_due_triggers().fired == 20
+    assert len(one) == len(many) <= 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_schedulers_side_by_side_fire_each_trigger_once() -> None:
+    """R1, with several claims at once."""
+    action = ActionFactory()
+    for _ in range(60):
+        due_trigger(action=action, workspace=action.workspace)
+    fired: list[int] = []
+
+    def claim() -> None:
+        try:
+            while True:
+                batch = fire_due_triggers(limit=7)
+                fired.append(batch.fired)
+                if not batch.claimed:
+                    return
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=claim) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(fired) == 60
+    assert Fire.objects.count() == Run.objects.count() == 60

@@ -1,0 +1,229 @@
+"""One transaction for a genuine delivery: claim, fire, run, events and ledger, or none of them."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from triggers.services import FireResult, fire_from_webhook, load_trigger
+from webhooks.models import Delivery
+from webhooks.rules.payload import Mapped
+from webhooks.services.dedupe import FirstDelivery, claim_key, release_key
+from webhooks.services.ledger import ACCEPTED, DUPLICATE, FILTERED, Entry, Knock, write_entry
+from webhooks.services.retries import run_with_retries
+from workspaces.rules.problems import NotFound
+from workspaces.rules.times import render_time
+
+FIRED = "fired"
+_OK = 200
+
+
+class UnknownDestination(NotFound):
+    """No such destination, an inactive one, or one whose trigger is gone: one answer for all."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such webhook destination.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A knock that proved genuine, was understood and is wanted."""
+
+    knock: Knock
+    payload: Any
+    event_type: str | None
+    mapped: Mapped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The answer to a genuine delivery; ``status`` is ``fired``, ``duplicate`` or ``filtered``.
+
+    The ids of a duplicate are the first delivery's.
+    """
+
+    status: str
+    event_id: UUID
+    destination_id: UUID
+    trigger_id: UUID
+    fired_event_id: UUID | None = None
+    run_id: UUID | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        return {
+            "event_id": str(self.event_id),
+            "fired_event_id": _render(self.fired_event_id),
+            "destination_id": str(self.destination_id),
+            "trigger_id": str(self.trigger_id),
+            "run_id": _render(self.run_id),
+            "status": self.status,
+        }
+
+
+def accept_delivery(arrival: Arrival) -> Receipt:
+    """Commit what the delivery makes, trying again as often as its destination says.
+
+    Raises:
+        DatabaseAway: the database did not take it.
+        InputRefused: the action refuses the merged input; nothing was written.
+        UnknownDestination: the trigger was deleted meanwhile.
+    """
+    return run_with_retries(partial(_commit, arrival), attempts=arrival.knock.target.retry_attempts)
+
+
+def _commit(arrival: Arrival, attempt: int) -> Receipt:
+    """One attempt. A commit whose answer was lost is found by its ids and never made again."""
+    try:
+        with transaction.atomic():
+            earlier = _find_earlier(arrival.knock) if attempt > 1 else None
+            return earlier or _settle(arrival)
+    except IntegrityError:
+        # The earlier commit was still on its way when this attempt looked for it.
+        earlier = _find_earlier(arrival.knock) if attempt > 1 else None
+        if earlier is None:
+            raise
+        return earlier
+
+
+def _settle(arrival: Arrival) -> Receipt:
+    knock = arrival.knock
+    key = knock.dedupe_key
+    first = claim_key(knock.target, key, ids=knock.ids, now=knock.now) if key else None
+    if first is not None:
+        return _settle_duplicate(arrival, first)
+    result = _fire(arrival)
+    if result.outcome == FIRED:
+        return _settle_fired(arrival, result)
+    if key:
+        release_key(knock.target, key, ids=knock.ids)
+    return _settle_filtered(arrival, result)
+
+
+def _fire(arrival: Arrival) -> FireResult:
+    knock, ids = arrival.knock, arrival.knock.ids
+    loaded = load_trigger(knock.target.trigger_id)
+    if loaded is None:
+        raise UnknownDestination
+    trigger, action = loaded
+    return fire_from_webhook(
+        trigger,
+        action,
+        destination_id=knock.target.id,
+        delivery_id=ids.delivery_id,
+        payload=arrival.payload,
+        event=_describe_event(arrival),
+        mapped=arrival.mapped.values,
+        now=knock.now,
+        fire_id=ids.fire_id,
+        run_id=ids.run_id,
+        fired_event_id=ids.fired_event_id,
+    )
+
+
+def _describe_event(arrival: Arrival) -> dict[str, Any]:
+    """What templates read as ``event``."""
+    knock = arrival.knock
+    return {
+        "id": str(knock.ids.event_id),
+        "type": arrival.event_type,
+        "source": "WEBHOOK",
+        "destination_id": str(knock.target.id),
+        "delivery_id": str(knock.ids.delivery_id),
+        "effective_at": render_time(knock.now),
+    }
+
+
+def _settle_fired(arrival: Arrival, result: FireResult) -> Receipt:
+    entry = Entry(
+        status=ACCEPTED,
+        http_status=_OK,
+        payload_event_type=arrival.event_type,
+        fire_id=result.fire_id,
+        fired_event_id=result.fired_event_id,
+        run_id=result.run_id,
+        input=result.input,
+        notes=tuple(arrival.mapped.notes),
+    )
+    write_entry(arrival.knock, entry)
+    return _build_receipt(
+        arrival.knock, FIRED, fired_event_id=result.fired_event_id, run_id=result.run_id
+    )
+
+
+def _settle_filtered(arrival: Arrival, result: FireResult) -> Receipt:
+    entry = Entry(
+        status=FILTERED,
+        http_status=_OK,
+        cause=result.outcome,
+        payload_event_type=arrival.event_type,
+        fire_id=result.fire_id,
+        notes=tuple(arrival.mapped.notes),
+    )
+    write_entry(arrival.knock, entry)
+    return _build_receipt(arrival.knock, FILTERED)
+
+
+def _settle_duplicate(arrival: Arrival, first: FirstDelivery) -> Receipt:
+    knock = arrival.knock
+    if first.delivery_id == knock.ids.delivery_id:
+        # Our own commit, whose answer was lost: it came through while this attempt waited for it.
+        return _build_receipt(
+            knock, FIRED, fired_event_id=first.fired_event_id, run_id=first.run_id
+        )
+    entry = Entry(
+        status=DUPLICATE,
+        http_status=_OK,
+        payload_event_type=arrival.event_type,
+        fire_id=first.fire_id,
+        fired_event_id=first.fired_event_id,
+        run_id=first.run_id,
+        duplicate_of=first.delivery_id,
+        data={"first_event_id": str(first.event_id)},
+    )
+    write_entry(knock, entry)
+    return _build_receipt(
+        knock,
+        DUPLICATE,
+        event_id=first.event_id,
+        fired_event_id=first.fired_event_id,
+        run_id=first.run_id,
+    )
+
+
+def _find_earlier(knock: Knock) -> Receipt | None:
+    """The receipt of an attempt that had been committed, although it seemed to fail."""
+    delivery = Delivery.objects.filter(id=knock.ids.delivery_id).first()
+    if delivery is None:
+        return None
+    first_event_id = (delivery.event_data or {}).get("first_event_id")
+    return _build_receipt(
+        knock,
+        FIRED if delivery.status == ACCEPTED else delivery.status,
+        event_id=None if first_event_id is None else UUID(first_event_id),
+        fired_event_id=delivery.fired_event_id,
+        run_id=delivery.run_id,
+    )
+
+
+def _build_receipt(
+    knock: Knock,
+    status: str,
+    *,
+    event_id: UUID | None = None,
+    fired_event_id: UUID | None = None,
+    run_id: UUID | None = None,
+) -> Receipt:
+    return Receipt(
+        status=status,
+        event_id=event_id or knock.ids.event_id,
+        destination_id=knock.target.id,
+        trigger_id=knock.target.trigger_id,
+        fired_event_id=fired_event_id,
+        run_id=run_id,
+    )
+
+
+def _render(id_: UUID | None) -> str | None:
+    return None if id_ is None else str(id_)

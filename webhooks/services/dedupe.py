@@ -1,0 +1,123 @@
+"""The claim on a delivery's key: whoever commits first has fired, everybody else is a duplicate."""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from webhooks.services.ledger import DeliveryIds
+from webhooks.services.retries import DatabaseAway
+from webhooks.services.targets import Target
+
+# Longer than any sender retries (Meta: seven days).
+KEPT_FOR = dt.timedelta(hours=192)
+PRUNE_BATCH = 5000
+
+# A rival's uncommitted claim makes this wait: for its commit (then no row comes back) or its
+# rollback (then the claim is ours). An expired claim is taken over.
+_CLAIM = """
+INSERT INTO webhooks_dedupekey AS held
+    (destination_id, key_hash, delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id,
+     expires_at)
+VALUES (%(destination_id)s, %(key_hash)s, %(delivery_id)s, %(event_id)s, %(fired_event_id)s,
+        %(run_id)s, %(fire_id)s, %(trigger_id)s, %(expires_at)s)
+ON CONFLICT (destination_id, key_hash) DO UPDATE SET
+    delivery_id = EXCLUDED.delivery_id, event_id = EXCLUDED.event_id,
+    fired_event_id = EXCLUDED.fired_event_id, run_id = EXCLUDED.run_id,
+    fire_id = EXCLUDED.fire_id, trigger_id = EXCLUDED.trigger_id, expires_at = EXCLUDED.expires_at
+WHERE held.expires_at <= %(now)s
+RETURNING held.delivery_id
+"""
+_READ = """
+SELECT delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id
+FROM webhooks_dedupekey WHERE destination_id = %(destination_id)s AND key_hash = %(key_hash)s
+"""
+_RELEASE = """
+DELETE FROM webhooks_dedupekey
+WHERE destination_id = %(destination_id)s AND key_hash = %(key_hash)s
+  AND delivery_id = %(delivery_id)s
+"""
+_PRUNE = """
+DELETE FROM webhooks_dedupekey WHERE id IN (
+    SELECT id FROM webhooks_dedupekey WHERE expires_at <= %(now)s
+    ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDelivery:
+    """The delivery that took the key, and what it fired."""
+
+    delivery_id: UUID
+    event_id: UUID
+    fired_event_id: UUID
+    run_id: UUID
+    fire_id: UUID
+    trigger_id: UUID
+
+
+def claim_key(
+    target: Target, key: str, *, ids: DeliveryIds, now: dt.datetime
+) -> FirstDelivery | None:
+    """Take the key in the caller's transaction; the first delivery if somebody has it, else None.
+
+    Raises:
+        DatabaseAway: rivals took it and let it go faster than one could look. Nobody does.
+    """
+    parameters: dict[str, Any] = {
+        "destination_id": target.id,
+        "key_hash": _hash_key(key),
+        "delivery_id": ids.delivery_id,
+        "event_id": ids.event_id,
+        "fired_event_id": ids.fired_event_id,
+        "run_id": ids.run_id,
+        "fire_id": ids.fire_id,
+        "trigger_id": target.trigger_id,
+        "expires_at": now + KEPT_FOR,
+        "now": now,
+    }
+    with connection.cursor() as cursor:
+        for _ in range(3):
+            cursor.execute(_CLAIM, parameters)
+            if cursor.fetchone() is not None:
+                return None
+            # The statement that met the rival cannot see its row; this one can.
+            cursor.execute(_READ, parameters)
+            row = cursor.fetchone()
+            if row is not None:
+                return FirstDelivery(*row)
+    raise DatabaseAway
+
+
+def release_key(target: Target, key: str, *, ids: DeliveryIds) -> None:
+    """Give back what this transaction took: only a fire keeps a key."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RELEASE,
+            {
+                "destination_id": target.id,
+                "key_hash": _hash_key(key),
+                "delivery_id": ids.delivery_id,
+            },
+        )
+
+
+def prune_dedupe_keys(*, now: dt.datetime) -> int:
+    """Delete expired claims, at most 5,000 per statement; returns how many went."""
+    total = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_PRUNE, {"now": now, "limit": PRUNE_BATCH})
+            count = int(cursor.rowcount)
+        total += count
+        if count < PRUNE_BATCH:
+            return total
+
+
+def _hash_key(key: str) -> bytes:
+    # Headers arrive as Latin-1 text; whatever else a caller of ours passes has a hash, too.
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,14 @@
+"""What webhooks have done by the clock."""
+
+import datetime as dt
+from typing import Any
+
+from celery import shared_task
+
+from webhooks.services import prune_dedupe_keys as prune
+
+
+@shared_task(queue="system")
+def prune_dedupe_keys(**_: Any) -> None:
+    """Forget delivery keys past their time."""
+    prune(now=dt.datetime.now(dt.UTC))

@@ -1,0 +1,240 @@
+"""Destinations and their deliveries by HTTP."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from webhooks import services
+from webhooks.rules.render import render_delivery, render_destination
+from webhooks.serializers import (
+    DeliveryDetailSerializer,
+    DeliverySerializer,
+    DestinationBodySerializer,
+    DestinationSerializer,
+    NewDestinationSerializer,
+    RotationBodySerializer,
+    RotationSerializer,
+)
+from workspaces.rest.pagination import paginate
+from workspaces.rest.parameters import (
+    read_choices,
+    read_flag,
+    read_path_id,
+    read_text,
+    read_time_range,
+    read_uuid,
+)
+from workspaces.rest.schema import (
+    TIME_RANGE_PARAMETERS,
+    describe_parameter,
+    document,
+    document_list,
+)
+from workspaces.rest.serializers import validate_body
+from workspaces.rest.views import WorkspaceView
+from workspaces.rules.times import render_time
+
+MAX_DESTINATIONS = 20
+MAX_DELIVERIES = 100
+_READ, _WRITE = "destinations:read", "destinations:write"
+_DESTINATION_FILTERS = (
+    describe_parameter("is_active", "Active ones only, or inactive ones.", kind=bool),
+    describe_parameter("trigger_id", "Of this trigger."),
+    describe_parameter("q", "A part of the name or the description, in any case."),
+)
+_DELIVERY_FILTERS = (
+    describe_parameter("status", "One or more, separated by commas.", choices=services.STATUSES),
+    describe_parameter("cause", "Why it was filtered or rejected."),
+    *TIME_RANGE_PARAMETERS,
+)
+
+
+class DestinationsView(WorkspaceView):
+    """``/v1/{workspace_id}/webhook-destinations``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": _READ, "POST": _WRITE}
+
+    @document_list(
+        DestinationSerializer,
+        summary="List webhook destinations, newest first",
+        max_limit=MAX_DESTINATIONS,
+        parameters=_DESTINATION_FILTERS,
+    )
+    def get(self, request: Request, workspace_id: str) -> Response:
+        """A page of the workspace's destinations."""
+        destinations = services.list_destinations(
+            self.workspace.pk,
+            is_active=read_flag(request, "is_active"),
+            trigger_id=read_uuid(request, "trigger_id"),
+            text=read_text(request, "q"),
+        )
+        return paginate(
+            request, destinations, render_page=_render_destinations, max_limit=MAX_DESTINATIONS
+        )
+
+    @document(
+        "Create a webhook destination; `secret` is in this answer only",
+        request=DestinationBodySerializer,
+        response=NewDestinationSerializer,
+        status=201,
+    )
+    def post(self, request: Request, workspace_id: str) -> Response:
+        """Make a destination; the answer alone holds its secret."""
+        destination, secret = services.create_destination(
+            workspace_id=self.workspace.pk,
+            fields=validate_body(DestinationBodySerializer, request),
+            caller=self.caller,
+            now=self.now,
+        )
+        return Response({**_render_destination(destination), "secret": secret}, status=201)
+
+
+class DestinationView(WorkspaceView):
+    """``/v1/{workspace_id}/webhook-destinations/{destination_id}``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {
+        "GET": _READ,
+        "PUT": _WRITE,
+        "PATCH": _WRITE,
+        "DELETE": _WRITE,
+    }
+
+    @document("Get a webhook destination", response=DestinationSerializer)
+    def get(self, request: Request, workspace_id: str, destination_id: str) -> Response:
+        """One destination."""
+        destination = services.find_destination(
+            workspace_id=self.workspace.pk,
+            destination_id=read_path_id(destination_id, name="webhook destination"),
+        )
+        return Response(_render_destination(destination))
+
+    @document(
+        "Change a webhook destination; takes any subset",
+        request=DestinationBodySerializer,
+        response=DestinationSerializer,
+    )
+    def patch(self, request: Request, workspace_id: str, destination_id: str) -> Response:
+        """Change the given fields."""
+        destination = services.update_destination(
+            workspace_id=self.workspace.pk,
+            destination_id=read_path_id(destination_id, name="webhook destination"),
+            fields=validate_body(DestinationBodySerializer, request, partial=True),
+            caller=self.caller,
+            now=self.now,
+        )
+        return Response(_render_destination(destination))
+
+    @document(
+        "Change a webhook destination; takes any subset, as PATCH does",
+        request=DestinationBodySerializer,
+        response=DestinationSerializer,
+    )
+    def put(self, request: Request, workspace_id: str, destination_id: str) -> Response:
+        """Change the given fields."""
+        return self.patch(request, workspace_id, destination_id)
+
+    @document("Delete a webhook destination", status=204)
+    def delete(self, request: Request, workspace_id: str, destination_id: str) -> Response:
+        """Delete a destination; its deliveries stay."""
+        services.delete_destination(
+            workspace_id=self.workspace.pk,
+            destination_id=read_path_id(destination_id, name="webhook destination"),
+            caller=self.caller,
+            now=self.now,
+        )
+        return Response(status=204)
+
+
+class SecretRotationView(WorkspaceView):
+    """``/v1/{workspace_id}/webhook-destinations/{destination_id}/rotate-secret``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"POST": _WRITE}
+
+    @document(
+        "Give a webhook destination another secret; `secret` is in this answer only",
+        request=RotationBodySerializer,
+        response=RotationSerializer,
+    )
+    def post(self, request: Request, workspace_id: str, destination_id: str) -> Response:
+        """Rotate; both secrets verify during the overlap."""
+        secret, expires_at = services.rotate_secret(
+            workspace_id=self.workspace.pk,
+            destination_id=read_path_id(destination_id, name="webhook destination"),
+            caller=self.caller,
+            now=self.now,
+            **validate_body(RotationBodySerializer, request),
+        )
+        return Response({"secret": secret, "rotation_expires_at": render_time(expires_at)})
+
+
+class DestinationDeliveriesView(WorkspaceView):
+    """``/v1/{workspace_id}/webhook-destinations/{destination_id}/deliveries``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": _READ}
+
+    @document_list(
+        DeliverySerializer,
+        summary="List what reached a webhook destination, accepted or not, newest first",
+        max_limit=MAX_DELIVERIES,
+        parameters=_DELIVERY_FILTERS,
+    )
+    def get(self, request: Request, workspace_id: str, destination_id: str) -> Response:
+        """A page of the destination's deliveries."""
+        destination = services.find_destination(
+            workspace_id=self.workspace.pk,
+            destination_id=read_path_id(destination_id, name="webhook destination"),
+        )
+        times = read_time_range(request)
+        deliveries = services.list_deliveries(
+            workspace_id=self.workspace.pk,
+            destination_id=destination.pk,
+            statuses=read_choices(request, "status", services.STATUSES),
+            cause=read_text(request, "cause", max_length=32),
+            since=times.since,
+            until=times.until,
+        )
+        return paginate(
+            request, deliveries, render_page=_render_deliveries, max_limit=MAX_DELIVERIES
+        )
+
+
+class DeliveryView(WorkspaceView):
+    """``/v1/{workspace_id}/deliveries/{delivery_id}``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": _READ}
+
+    @document("Get a delivery with what it brought", response=DeliveryDetailSerializer)
+    def get(self, request: Request, workspace_id: str, delivery_id: str) -> Response:
+        """One delivery, with its payload and the run's input."""
+        delivery = services.find_delivery(
+            workspace_id=self.workspace.pk, delivery_id=read_path_id(delivery_id, name="delivery")
+        )
+        return Response(
+            {
+                **render_delivery(delivery),
+                "request_payload": services.read_payload(delivery),
+                "transformed_payload": None,
+                "input": delivery.input,
+            }
+        )
+
+
+def _render_destination(destination: services.Destination) -> dict[str, Any]:
+    # Prefetched, newest first: the one that signs from now on.
+    secrets = list(destination.secrets.all())
+    return render_destination(
+        destination,
+        public_url=settings.CLOCKHOOK_PUBLIC_URL,
+        secret_hint=secrets[0].hint if secrets else None,
+    )
+
+
+def _render_destinations(destinations: list[services.Destination]) -> list[dict[str, Any]]:
+    return [_render_destination(destination) for destination in destinations]
+
+
+def _render_deliveries(deliveries: list[services.Delivery]) -> list[dict[str, Any]]:
+    return [render_delivery(delivery) for delivery in deliveries]
