@@ -98,7 +98,6 @@ TEMPLATES = [
 ]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "static"
 # The admin's and Swagger UI's files are served straight from their packages: no collectstatic step.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -170,7 +169,7 @@ def translate_redis_url(url: str) -> str:
 
 _IS_PUBLISHER_ONLY = CLOCKHOOK_ROLE != "worker"
 CELERY_BROKER_URL = translate_redis_url(REDIS_URL)
-CELERY_TASK_QUEUES = [Queue("instant"), Queue("network"), Queue("system")]
+CELERY_TASK_QUEUES = [Queue(name, routing_key=name) for name in ("instant", "network", "system")]
 CELERY_TASK_DEFAULT_QUEUE = "system"
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_IGNORE_RESULT = True
@@ -199,6 +198,17 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "events-create-partitions": {
         "task": "events.tasks.create_partitions",
+        "schedule": 3600.0,
+        "options": {"queue": "system"},
+    },
+    # Autovacuum does not analyse the parent of a partitioned table.
+    "events-analyze-tables": {
+        "task": "events.tasks.analyze_tables",
+        "schedule": 3600.0,
+        "options": {"queue": "system"},
+    },
+    "webhooks-prune-dedupe-keys": {
+        "task": "webhooks.tasks.prune_dedupe_keys",
         "schedule": 3600.0,
         "options": {"queue": "system"},
     },
@@ -242,6 +252,11 @@ SECURE_HSTS_SECONDS = 31_536_000 if _IS_HTTPS else 0
 CSRF_TRUSTED_ORIGINS = [CLOCKHOOK_PUBLIC_URL]
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # Subdomains, and
+    "security.W021",  # preload lists, are for the owner of the domain to decide.
+    "security.W008",  # The proxy that ends TLS redirects; our own health checks speak plain HTTP.
+]
 LOGIN_URL = "/admin/login/"
 
 # ── Logging: one structured line per record, on stderr ───────────────────────────────────────────

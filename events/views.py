@@ -1,5 +1,7 @@
 """The ledger by HTTP: read it, and publish into it."""
 
+from uuid import UUID
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,10 +27,10 @@ MAX_PATTERNS = 20
 _FILTERS = (
     describe_parameter("event_type", "Event types separated by commas; `*` stands for any text."),
     describe_parameter("source", "Who wrote it.", choices=SOURCES),
-    describe_parameter("trigger_id", "Of this trigger."),
-    describe_parameter("destination_id", "Of this webhook destination."),
-    describe_parameter("run_id", "Written by this run."),
-    describe_parameter("chain_id", "Of this chain."),
+    describe_parameter("trigger_id", "Of this trigger.", kind=UUID),
+    describe_parameter("destination_id", "Of this webhook destination.", kind=UUID),
+    describe_parameter("run_id", "Written by this run.", kind=UUID),
+    describe_parameter("chain_id", "Of this chain.", kind=UUID),
     *TIME_RANGE_PARAMETERS,
 )
 
@@ -40,12 +42,16 @@ class EventsView(WorkspaceView):
 
     @document_list(
         EventSerializer,
-        summary="List events, newest first; since and until compare created_at, to the millisecond",
+        summary="List events, newest first",
         max_limit=MAX_LIMIT,
         parameters=_FILTERS,
     )
     def get(self, request: Request, workspace_id: str) -> Response:
-        """A page of the workspace's events."""
+        """A page of the workspace's events.
+
+        `since` (included) and `until` (not included) compare `created_at`, which is the time in an
+        event's id, to the millisecond; `effective_at` may lie earlier.
+        """
         times = read_time_range(request)
         events = services.list_events(
             self.workspace.pk,

@@ -29,11 +29,11 @@ from workspaces.rest.views import OperatorView, WorkspaceView
 
 MAX_LIMIT = 100
 _FILTERS = (
-    describe_parameter("trigger_id", "Of this trigger."),
-    describe_parameter("action_id", "Of this action."),
+    describe_parameter("trigger_id", "Of this trigger.", kind=UUID),
+    describe_parameter("action_id", "Of this action.", kind=UUID),
     describe_parameter("status", f"Any of {', '.join(STATUSES)}, separated by commas."),
     describe_parameter("cause", "What caused it, such as `schedule`, `webhook` or `manual`."),
-    describe_parameter("chain_id", "Of this chain."),
+    describe_parameter("chain_id", "Of this chain.", kind=UUID),
     *TIME_RANGE_PARAMETERS,
 )
 
@@ -59,7 +59,10 @@ class AllRunsView(OperatorView):
         RunSerializer,
         summary="List the runs of all workspaces, newest first",
         max_limit=MAX_LIMIT,
-        parameters=[describe_parameter("workspace_id", "Of this workspace."), *_FILTERS],
+        parameters=[
+            describe_parameter("workspace_id", "Of this workspace.", kind=UUID),
+            *_FILTERS,
+        ],
     )
     def get(self, request: Request) -> Response:
         """A page of everybody's runs."""

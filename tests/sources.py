@@ -18,7 +18,7 @@ ROOMS = (
     "events",
     "workspaces",
 )
-NOT_OURS = {".git", ".venv", ".clockhook", "static", "node_modules", "htmlcov"}
+NOT_OURS = {".git", ".coverage", ".venv", ".clockhook", "static", "node_modules", "htmlcov"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -156,6 +156,19 @@ def test_tasks_take_keywords_only_and_those_of_later_versions_too() -> None:
     ] == []
 
 
+def test_no_task_names_its_queue_by_the_attribute_that_celery_gives_up() -> None:
+    # It warns when the application is finalized, in the middle of whatever came first.
+    assert [
+        f"{name(path)}:{function.name}"
+        for path in find_sources(*ROOMS)
+        for function in walk_functions(path)
+        if is_task(function)
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Call)
+        and any(keyword.arg == "queue" for keyword in decorator.keywords)
+    ] == []
+
+
 def test_tasks_live_in_tasks_modules() -> None:
     assert {
         path.name

@@ -52,6 +52,13 @@ class FencedEntry(ModelEntry):  # type: ignore[misc]  # django-celery-beat has n
         super().__init__(model, app=app)
 
 
+def _open_session() -> psycopg.Connection[Any]:
+    """A connection beside Django's pool, for locks that belong to a session."""
+    parameters = connection.get_connection_params()
+    parameters.pop("cursor_factory", None)
+    return psycopg.connect(**parameters, autocommit=True)
+
+
 class Leadership:
     """A session-wide advisory lock on a connection of its own: a pool would lend the lock away with
     it.
@@ -76,10 +83,7 @@ class Leadership:
 
     def _ask(self) -> bool:
         if self._session is None:
-            parameters = connection.get_connection_params()
-            parameters.pop("cursor_factory", None)
-            # The role outlives idle hours; everything else of a session's limits may stay.
-            self._session = psycopg.connect(**parameters, autocommit=True)
+            self._session = _open_session()
         if self._is_held:
             self._session.execute("SELECT 1")
             return True
@@ -130,9 +134,10 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
-        # Beats that start together would each create the same schedule rows.
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
+        # Beats that start together would each create the same schedule rows. The lock has a session
+        # of its own: the base class closes Django's connection under way.
+        with _open_session() as session:
+            session.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
             super().setup_schedule()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

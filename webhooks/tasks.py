@@ -1,4 +1,4 @@
-"""What webhooks have done by the clock."""
+"""What webhooks have done by the clock, on the default queue `system`."""
 
 import datetime as dt
 from typing import Any
@@ -8,7 +8,7 @@ from celery import shared_task
 from webhooks.services import prune_dedupe_keys as prune
 
 
-@shared_task(queue="system")
+@shared_task
 def prune_dedupe_keys(**_: Any) -> None:
     """Forget delivery keys past their time."""
     prune(now=dt.datetime.now(dt.UTC))

@@ -14,6 +14,7 @@ from workspaces.services import (
     SYSTEM_SLUG,
     create_workspace,
     delete_workspace,
+    has_records,
     mint_api_key,
     revoke_api_key,
     update_workspace,
@@ -42,7 +43,7 @@ class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Workspace | None = None) -> bool:
         # Also hides the bulk action, which would go past the service.
-        if obj is None or _is_system(obj) or obj.revision_number > 0:
+        if obj is None or _is_system(obj) or has_records(obj.pk):
             return False
         return super().has_delete_permission(request, obj)
 

@@ -4,13 +4,13 @@ inwards.
 Connections are pooled per process.
 """
 
+import atexit
 import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import httpcore
 import httpx
@@ -61,7 +61,7 @@ def send_request(
     token = current_attempt.set(attempt)
     try:
         with _name_failures():
-            pool = _open_pool(os.getpid(), bool(settings.CLOCKHOOK_ALLOW_PRIVATE_TARGETS))
+            pool = _find_pool()
             target = httpcore.URL(
                 scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
             )
@@ -92,9 +92,7 @@ def _read_answer(response: httpcore.Response) -> Answer:
 
 @contextmanager
 def _name_failures() -> Iterator[None]:
-    """The transport's errors under our names. What they say may quote the target's bytes: it is
-    left out.
-    """
+    """The transport's errors under our names; what may quote the target's bytes is left out."""
     try:
         yield
     except httpcore.TimeoutException:
@@ -111,17 +109,37 @@ def _describe(error: Exception) -> str:
     return str(error)[:200] or type(error).__name__
 
 
-@lru_cache(maxsize=4)
-def _open_pool(pid: int, is_private_allowed: bool) -> httpcore.ConnectionPool:  # noqa: FBT001 - a cache key
-    """The process's pool. A fork finds none under its own pid; idle connections never outlive the
-    setting.
+def close_connections() -> None:
+    """Close what this process keeps open for reuse; the next request opens anew."""
+    for key in list(_pools):
+        if key[0] == os.getpid():
+            _pools.pop(key).close()
+
+
+def _find_pool() -> httpcore.ConnectionPool:
+    """The pool of this process and of what it may talk to.
+
+    Keyed by both, so that a fork never shares its parent's connections, and a connection that was
+    opened while private targets were allowed is not used when they no longer are.
     """
+    key = (os.getpid(), bool(settings.CLOCKHOOK_ALLOW_PRIVATE_TARGETS))
+    pool = _pools.get(key)
+    if pool is None:
+        # Of two threads that come first together, both use the same one; the other was never used.
+        pool = _pools.setdefault(key, _open_pool(is_private_allowed=key[1]))
+    return pool
+
+
+def _open_pool(*, is_private_allowed: bool) -> httpcore.ConnectionPool:
     return httpcore.ConnectionPool(
-        # Only the operator's certificates are taken from the environment (SSL_CERT_FILE,
-        # SSL_CERT_DIR).
+        # Only the operator's certificates come from the environment (SSL_CERT_FILE, SSL_CERT_DIR).
         ssl_context=httpx.create_ssl_context(trust_env=True),
         max_connections=_MAX_CONNECTIONS,
         max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
         keepalive_expiry=_IDLE_SECONDS,
         network_backend=GuardedBackend(is_private_allowed=is_private_allowed),
     )
+
+
+_pools: dict[tuple[int, bool], httpcore.ConnectionPool] = {}
+atexit.register(close_connections)

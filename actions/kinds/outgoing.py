@@ -1,5 +1,6 @@
 """From an action's rendered config and its secrets to the bytes of one request."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from actions.rules.signatures import decode_signing_secret, sign_message
 
 _METHODS_WITH_BODY = {"POST", "PUT", "PATCH"}
 _INVALID_URL = "invalid_url"
+# Names (international ones in their ASCII form), IPv4 and IPv6 addresses.
+_HOST = re.compile(rb"[A-Za-z0-9._:-]+")
 _ONLY_HTTP = "Only http and https URLs can be sent to."
 
 
@@ -134,13 +137,15 @@ def find_url_problem(template: str) -> str | None:
 def _parse_url(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
-        host = url.host
+        host, port = url.raw_host, url.port
     except (httpx.InvalidURL, ValueError, TypeError):
         raise InvalidRequest(_INVALID_URL, "Not a valid URL.") from None
     if url.scheme not in ("http", "https"):
         raise InvalidRequest(_INVALID_URL, _ONLY_HTTP)
     if not host:
         raise InvalidRequest(_INVALID_URL, "The URL has no host.")
+    if not _HOST.fullmatch(host) or port == 0 or (port or 0) > 65_535:
+        raise InvalidRequest(_INVALID_URL, "The URL's host or port is not valid.")
     if url.userinfo:
         raise InvalidRequest(
             _INVALID_URL, "A URL may not carry a user or password; use a secret header."

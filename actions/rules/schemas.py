@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote
 
 import re2
@@ -20,6 +20,7 @@ from workspaces.rules.problems import FieldError, escape_pointer
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MAX_ERRORS = 50
 _MAX_DEPTH = 64
+_MAX_PARTS = 10_000
 _MAX_PATTERN_LENGTH = 1000
 _MAX_DETAIL_LENGTH = 300
 # Keywords evaluated in one check. References multiply (thirty lines can describe 2^30 checks), and
@@ -49,6 +50,8 @@ class _TooMuchWork(Exception):
     """A check has evaluated as many keywords as one check may."""
 
 
+# Stands in the walk for a schema that lies too deep to be looked at.
+_TOO_DEEP: Final = object()
 _work_left: ContextVar[list[int]] = ContextVar("_work_left")
 
 
@@ -58,7 +61,7 @@ def check_schema(schema: Any) -> list[FieldError]:
     """
     if not isinstance(schema, Mapping):
         return [FieldError("", "invalid_schema", "Must be an object: a JSON Schema.")]
-    parts = dict(islice(_walk(schema, pointer="", depth=0), 10_000))
+    parts = dict(islice(_walk(schema, pointer="", depth=0), _MAX_PARTS))
     problems = [
         FieldError(pointer, "invalid_schema", detail)
         for pointer, detail in islice(_find_problems(parts), MAX_ERRORS)
@@ -90,28 +93,34 @@ def find_schema_errors(schema: Mapping[str, Any], instance: Any) -> list[FieldEr
 
 def _walk(schema: Any, *, pointer: str, depth: int) -> Iterator[tuple[str, Any]]:
     """Every place in the schema where a schema stands."""
-    yield pointer, schema
-    if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
+    if depth > _MAX_DEPTH:
+        yield pointer, _TOO_DEEP
         return
-    for keyword, item in schema.items():
-        below = f"{pointer}/{escape_pointer(keyword)}"
-        if keyword in _HOLD_A_SCHEMA:
-            yield from _walk(item, pointer=below, depth=depth + 1)
-        elif keyword in _HOLD_MAPS_OF_SCHEMAS and isinstance(item, Mapping):
-            for name, part in item.items():
-                yield from _walk(part, pointer=f"{below}/{escape_pointer(name)}", depth=depth + 1)
-        elif keyword in _HOLD_LISTS_OF_SCHEMAS and isinstance(item, list):
-            for index, part in enumerate(item):
-                yield from _walk(part, pointer=f"{below}/{index}", depth=depth + 1)
+    yield pointer, schema
+    if isinstance(schema, Mapping):
+        for keyword, item in schema.items():
+            for name, part in _list_parts(keyword, item):
+                below = "/".join(escape_pointer(step) for step in (keyword, *name))
+                yield from _walk(part, pointer=f"{pointer}/{below}", depth=depth + 1)
+
+
+def _list_parts(keyword: str, item: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The schemas that a keyword holds, each with what follows the keyword in its pointer."""
+    if keyword in _HOLD_A_SCHEMA:
+        yield (), item
+    elif keyword in _HOLD_MAPS_OF_SCHEMAS and isinstance(item, Mapping):
+        yield from (((name,), part) for name, part in item.items())
+    elif keyword in _HOLD_LISTS_OF_SCHEMAS and isinstance(item, list):
+        yield from (((str(index),), part) for index, part in enumerate(item))
 
 
 def _find_problems(parts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if len(parts) >= 10_000:
+    if len(parts) >= _MAX_PARTS:
         yield "", "Holds too many parts."
     anchors = _read_anchors(parts)
     for pointer, part in parts.items():
-        if pointer.count("/") > 2 * _MAX_DEPTH:
-            yield pointer, "Nests too deeply."
+        if part is _TOO_DEEP:
+            yield pointer, f"Nests deeper than {_MAX_DEPTH} levels."
         if isinstance(part, Mapping):
             yield from _find_identity_problems(part, pointer=pointer)
             yield from _find_reference_problems(part, pointer=pointer, parts=parts, anchors=anchors)

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict, Unpack
 from uuid import UUID
 
 import structlog
@@ -24,28 +24,30 @@ MAX_OUTPUT_BYTES = 256 * 1024
 _INTERNAL = Failed("internal", "The action ended with an unexpected error.", retryable=True)
 
 
-def perform_action(
-    spec: ActionSpec,
-    *,
-    run_id: UUID,
-    trigger_id: UUID | None,
-    attempt: int,
-    input: Mapping[str, Any],  # noqa: A002 - the contract's word
-    chain_id: UUID,
-    parent_event_id: UUID,
-    triggered_by: str,
-    cancelled: threading.Event,
-    now: dt.datetime,
-    scheduled_for: dt.datetime | None = None,
-    trigger: Mapping[str, Any] | None = None,
-    workspace: Mapping[str, Any] | None = None,
-    timeout_seconds: float | None = None,
-) -> Outcome:
+class Attempt(TypedDict):
+    """What an attempt knows of its run. ``trigger`` and ``workspace`` add to what templates see."""
+
+    run_id: UUID
+    trigger_id: UUID | None
+    attempt: int
+    input: Mapping[str, Any]
+    chain_id: UUID
+    parent_event_id: UUID
+    triggered_by: str
+    cancelled: threading.Event
+    now: dt.datetime
+    scheduled_for: NotRequired[dt.datetime | None]
+    trigger: NotRequired[Mapping[str, Any]]
+    workspace: NotRequired[Mapping[str, Any]]
+    # Instead of the action's own.
+    timeout_seconds: NotRequired[float]
+
+
+def perform_action(spec: ActionSpec, **attempt: Unpack[Attempt]) -> Outcome:
     """One attempt at one run. What goes wrong is a ``Failed``, logged where nobody expected it.
 
     Kinds that use the database run in a savepoint of the caller's transaction, which keeps nothing
-    of an attempt that failed. ``trigger`` and ``workspace`` are what templates see under these
-    names; ``timeout_seconds`` replaces the action's own.
+    of an attempt that failed.
 
     Raises:
         django.db.Error: the caller's transaction itself is lost, as with its connection.
@@ -56,22 +58,7 @@ def perform_action(
             "unknown_action_type", f"There is no kind {spec.action_type}.", retryable=False
         )
     try:
-        call = build_call(
-            spec,
-            run_id=run_id,
-            trigger_id=trigger_id,
-            attempt=attempt,
-            input=input,
-            chain_id=chain_id,
-            parent_event_id=parent_event_id,
-            triggered_by=triggered_by,
-            cancelled=cancelled,
-            now=now,
-            scheduled_for=scheduled_for,
-            trigger=trigger,
-            workspace=workspace,
-            timeout_seconds=timeout_seconds,
-        )
+        call = build_call(spec, **attempt)
     except TemplateTooLarge as error:
         return Failed(
             "config_render_failed", f"The config cannot be rendered. {error}", retryable=False
@@ -85,65 +72,52 @@ def perform_action(
     return _call_kind(kind, call)
 
 
-def build_call(
-    spec: ActionSpec,
-    *,
-    run_id: UUID,
-    trigger_id: UUID | None,
-    attempt: int,
-    input: Mapping[str, Any],  # noqa: A002 - the contract's word
-    chain_id: UUID,
-    parent_event_id: UUID,
-    triggered_by: str,
-    cancelled: threading.Event,
-    now: dt.datetime,
-    scheduled_for: dt.datetime | None = None,
-    trigger: Mapping[str, Any] | None = None,
-    workspace: Mapping[str, Any] | None = None,
-    timeout_seconds: float | None = None,
-) -> ActionCall:
+def build_call(spec: ActionSpec, **attempt: Unpack[Attempt]) -> ActionCall:
     """The call that a kind gets: config rendered, secrets opened.
 
     Raises:
         TemplateTooLarge: the config renders to more than 256 KiB.
         SecretUnreadable: the secrets cannot be decrypted with the configured keys.
     """
-    own_workspace = {
+    return ActionCall(
+        run_id=attempt["run_id"],
+        workspace_id=spec.workspace_id,
+        trigger_id=attempt["trigger_id"],
+        action_id=spec.id,
+        action_type=spec.action_type,
+        attempt=attempt["attempt"],
+        config=render_template(spec.config, _build_context(spec, attempt)),
+        secrets=open_secrets(spec.secret_config),
+        input=attempt["input"],
+        chain_id=attempt["chain_id"],
+        parent_event_id=attempt["parent_event_id"],
+        triggered_by=attempt["triggered_by"],
+        timeout_seconds=attempt.get("timeout_seconds", spec.timeout_seconds),
+        cancelled=attempt["cancelled"],
+        now=attempt["now"],
+    )
+
+
+def _build_context(spec: ActionSpec, attempt: Attempt) -> dict[str, Any]:
+    trigger_id = None if attempt["trigger_id"] is None else str(attempt["trigger_id"])
+    workspace = {
         "id": str(spec.workspace_id),
         "name": spec.workspace_name,
         "slug": spec.workspace_slug,
     }
-    own_trigger = {"id": None if trigger_id is None else str(trigger_id), "name": None}
-    context = {
-        "input": input,
+    return {
+        "input": attempt["input"],
         "run": {
-            "id": str(run_id),
-            "attempt": attempt,
-            "trigger_id": own_trigger["id"],
-            "chain_id": str(chain_id),
-            "scheduled_for": render_time(scheduled_for),
-            "triggered_by": triggered_by,
+            "id": str(attempt["run_id"]),
+            "attempt": attempt["attempt"],
+            "trigger_id": trigger_id,
+            "chain_id": str(attempt["chain_id"]),
+            "scheduled_for": render_time(attempt.get("scheduled_for")),
+            "triggered_by": attempt["triggered_by"],
         },
-        "trigger": {**own_trigger, **(trigger or {})},
-        "workspace": {**own_workspace, **(workspace or {})},
+        "trigger": {"id": trigger_id, "name": None, **attempt.get("trigger", {})},
+        "workspace": {**workspace, **attempt.get("workspace", {})},
     }
-    return ActionCall(
-        run_id=run_id,
-        workspace_id=spec.workspace_id,
-        trigger_id=trigger_id,
-        action_id=spec.id,
-        action_type=spec.action_type,
-        attempt=attempt,
-        config=render_template(spec.config, context),
-        secrets=open_secrets(spec.secret_config),
-        input=input,
-        chain_id=chain_id,
-        parent_event_id=parent_event_id,
-        triggered_by=triggered_by,
-        timeout_seconds=spec.timeout_seconds if timeout_seconds is None else timeout_seconds,
-        cancelled=cancelled,
-        now=now,
-    )
 
 
 def open_secrets(cipher: bytes | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from actions.kinds import find_kind
 from actions.kinds.base import ActionCall, Delegated, Describes, Failed, Outcome
 from actions.rules.templates import TemplateTooLarge
-from actions.services.performing import build_call, perform_action
+from actions.services.performing import Attempt, build_call, perform_action
 from actions.services.specs import ActionSpec, InputRefused, check_input, find_action
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import FieldError, Unprocessable
@@ -97,19 +97,19 @@ def try_action(
     spec = find_action(workspace_id=workspace_id, action_id=action_id)
     _check_trial_input(spec, input)
     kind = find_kind(spec.action_type)
-    arguments = _make_up_run(input, caller=caller, now=now)
+    attempt = _make_up_run(input, caller=caller, now=now)
     started = time.monotonic()
     if kind is not None and kind.uses_database:
         with transaction.atomic():
-            outcome = _perform(spec, arguments)
+            outcome = _perform(spec, attempt)
             transaction.set_rollback(True)
     else:
         # The attempt may take seconds: another request can use the connection meanwhile.
         if not connection.in_atomic_block:
             connection.close()
-        outcome = _perform(spec, arguments)
+        outcome = _perform(spec, attempt)
     duration_ms = round((time.monotonic() - started) * 1000)
-    return _build_trial(spec, arguments, outcome, duration_ms=duration_ms)
+    return _build_trial(spec, attempt, outcome, duration_ms=duration_ms)
 
 
 def _check_trial_input(spec: ActionSpec, input: Mapping[str, Any]) -> None:  # noqa: A002 - the contract's word
@@ -123,9 +123,9 @@ def _check_trial_input(spec: ActionSpec, input: Mapping[str, Any]) -> None:  # n
         raise InputRefused(refusal.detail, errors=errors) from None
 
 
-def _build_trial_call(spec: ActionSpec, arguments: dict[str, Any]) -> ActionCall:
+def _build_trial_call(spec: ActionSpec, attempt: Attempt) -> ActionCall:
     try:
-        return build_call(spec, **arguments)
+        return build_call(spec, **attempt)
     except TemplateTooLarge as error:
         detail = f"The config cannot be rendered. {error}"
         raise Unprocessable(
@@ -138,7 +138,7 @@ def _make_up_run(
     *,
     caller: Caller,
     now: dt.datetime,
-) -> dict[str, Any]:
+) -> Attempt:
     """What a first attempt of a run by hand would bring; no such run exists."""
     chain_id = new_id()
     return {
@@ -154,20 +154,21 @@ def _make_up_run(
     }
 
 
-def _perform(spec: ActionSpec, arguments: dict[str, Any]) -> Outcome:
+def _perform(spec: ActionSpec, attempt: Attempt) -> Outcome:
     seconds = min(spec.timeout_seconds, MAX_TRIAL_SECONDS)
-    return perform_action(spec, timeout_seconds=seconds, **arguments)
+    bounded: Attempt = {**attempt, "timeout_seconds": seconds}
+    return perform_action(spec, **bounded)
 
 
 def _build_trial(
-    spec: ActionSpec, arguments: dict[str, Any], outcome: Outcome, *, duration_ms: int
+    spec: ActionSpec, attempt: Attempt, outcome: Outcome, *, duration_ms: int
 ) -> Trial:
     error = None
     if isinstance(outcome, Failed):
         error = {"code": outcome.code, "message": outcome.message, "retryable": outcome.retryable}
     return Trial(
         action_type=spec.action_type,
-        input=arguments["input"],
+        input=attempt["input"],
         outcome=_name_outcome(outcome),
         output=None if isinstance(outcome, Failed) else outcome.output,
         error=error,

@@ -13,7 +13,7 @@ from actions.services.checks import check_fields
 from actions.services.specs import ActionNotFound
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError
-from workspaces.services import encrypt_secret, record_revision
+from workspaces.services import encrypt_secret, lock_limits, record_revision
 
 _REVISION_KIND = "action"
 # What a version of the workspace remembers of an action; no secrets.
@@ -85,7 +85,7 @@ def update_action(
         ActionNotFound, Unprocessable, ExternalKeyTaken: as above.
     """
     with transaction.atomic():
-        row = _lock_action(workspace_id=workspace_id, action_id=action_id)
+        row = _lock_action(workspace_id=workspace_id, action_id=action_id, is_to_go=False)
         check_fields(fields, current=row)
         previous_key = _read_key(row)
         row.updated_at = now
@@ -105,8 +105,7 @@ def delete_action(*, workspace_id: UUID, action_id: UUID, caller: Caller, now: d
         ActionInUse: triggers refer to it.
     """
     with transaction.atomic():
-        # The full lock holds back any trigger that is about to refer to the action.
-        row = _lock_action(workspace_id=workspace_id, action_id=action_id)
+        row = _lock_action(workspace_id=workspace_id, action_id=action_id, is_to_go=True)
         key = _read_key(row)
         try:
             row.delete()
@@ -147,8 +146,12 @@ def list_actions(
     return rows
 
 
-def _lock_action(*, workspace_id: UUID, action_id: UUID) -> Action:
-    row = Action.objects.select_for_update().filter(workspace_id=workspace_id, pk=action_id).first()
+def _lock_action(*, workspace_id: UUID, action_id: UUID, is_to_go: bool) -> Action:
+    # The workspace first, as everywhere: a trigger that is being made holds it when its commit asks
+    # for its action. Only a row that is to go needs the full lock, which holds such a commit back.
+    lock_limits(workspace_id)
+    rows = Action.objects.select_for_update(no_key=not is_to_go)
+    row = rows.filter(workspace_id=workspace_id, pk=action_id).first()
     if row is None:
         raise ActionNotFound("There is no such action.")
     return row

@@ -25,6 +25,15 @@ def find_nobody() -> Account:
     return Account(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
+def is_listed(uid: int) -> bool:
+    """Whether the system knows a user of this number."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
 def read_uid(account: Account) -> int:
     """The user that owns what the account writes."""
     return os.geteuid() if account.uid is None else account.uid
@@ -43,7 +52,7 @@ def can_use_namespace(command: Sequence[str], *, cwd: Path) -> bool:
 
 
 def refuse_foreign_folder(folder: Path) -> None:
-    """Root must not leave files of its own in a user's cluster. Raises: StackError."""
+    """Nobody runs another user's cluster, least of all root. Raises: StackError."""
     if folder.exists() and folder.stat().st_uid != os.geteuid():
         raise StackError(
             f"{folder} belongs to another user: run as that user, "

@@ -13,6 +13,7 @@ from config.stack.children import ChildSpec
 from config.stack.errors import StackError, StopRequested
 from config.stack.logs import Log
 from config.stack.plan import Plan
+from config.stack.processes import STACK_VARIABLE
 from config.stack.seed import Seed
 from config.stack.supervisor import Supervisor
 
@@ -99,6 +100,8 @@ def run_command(command: Sequence[str]) -> int:
 
     Raises: StackError.
     """
+    if STACK_VARIABLE in os.environ:  # `make test` within `make check`: the services are there
+        return _become(command, os.environ)
     data_dir = environment.read_data_dir() / "test"
     os.environ["CLOCKHOOK_DATA"] = str(data_dir)
     stack = plan.read_plan(data_dir, is_disposable=True)
@@ -108,10 +111,10 @@ def run_command(command: Sequence[str]) -> int:
     if stack.database_url and stack.redis_url:
         return _become(command, env)
     with ExitStack() as closing:
+        closing.enter_context(embedded.hold_folders(stack))
         log_file = closing.enter_context((data_dir / "services.log").open("wb"))
         supervisor = Supervisor(log=Log(log_file.fileno()))
         supervisor.watch_signals()
-        closing.enter_context(embedded.hold_folders(stack))
         try:
             services = closing.enter_context(
                 embedded.run_services(stack, supervisor=supervisor, env=env)
@@ -119,7 +122,7 @@ def run_command(command: Sequence[str]) -> int:
         except StopRequested:
             return 128 + supervisor.stop_signals[0]
         except StackError as error:
-            raise StackError(f"{error} (see {log_file.name})") from error
+            raise StackError(f"{error} (log: {log_file.name})") from error
         env |= {"DATABASE_URL": services.database_url, "REDIS_URL": services.redis_url}
         return _wait_for_command(supervisor, command, env)
 

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from config.stack import paths, postgres, processes, valkey
 from config.stack.children import ChildSpec
@@ -50,12 +49,13 @@ def run_services(
     Raises: StackError, StopRequested.
     """
     services = Services(database_url=plan.database_url, redis_url=plan.redis_url)
-    with ExitStack() as locks:
+    # Without the mark, whose bearers are killed outright: servers are found by their folder.
+    env = {name: value for name, value in env.items() if name != processes.STACK_VARIABLE}
+    with ExitStack() as folders:
         try:
             cluster = _choose_cluster(plan)
             if cluster or not plan.redis_url:
-                for folder in _make_folders(plan, cluster):
-                    locks.enter_context(paths.hold_lock(folder))
+                folders.enter_context(_hold_more_folders(plan, cluster))
             if cluster:
                 _start_postgres(plan, cluster, supervisor=supervisor, env=env)
                 services.database_url = postgres.build_database_url(plan.socket_dir)
@@ -66,24 +66,31 @@ def run_services(
         finally:
             for child in reversed(supervisor.list_children()):
                 supervisor.stop([child])
+            supervisor.log.drain(seconds=1.0)
+
+
+@contextmanager
+def _hold_more_folders(plan: Plan, cluster: Cluster | None) -> Iterator[None]:
+    """Be alone in the folders outside the data folder too.
+
+    A data folder may have been removed under a running stack, which still has the sockets of that
+    name; and a copy of a data folder names the same cluster outside.
+    """
+    paths.make_socket_folder(plan.socket_dir, owner=cluster.owner if cluster else os.geteuid())
+    with ExitStack() as locks:
+        locks.enter_context(paths.hold_lock(plan.socket_dir))
+        if cluster and cluster.folder.parent != plan.data_dir:
+            locks.enter_context(paths.hold_lock(cluster.folder.parent))
+        try:
+            yield
+        finally:
+            shutil.rmtree(plan.socket_dir, ignore_errors=True)
 
 
 def _choose_cluster(plan: Plan) -> Cluster | None:
     if plan.database_url:
         return None
     return postgres.choose_cluster(plan.data_dir, may_use_namespace=plan.may_use_namespace)
-
-
-def _make_folders(plan: Plan, cluster: Cluster | None) -> list[Path]:
-    """The folders beside the data folder that are to be locked too.
-
-    A data folder may have been removed under a running stack, which still has the sockets of that
-    name; and a copy of a data folder names the same cluster outside.
-    """
-    owner = cluster.owner if cluster else os.geteuid()
-    paths.make_socket_folder(plan.socket_dir, owner=owner)
-    is_outside = cluster is not None and cluster.folder.parent != plan.data_dir
-    return [plan.socket_dir, *([cluster.folder.parent] if cluster and is_outside else [])]
 
 
 def _start_postgres(
@@ -100,7 +107,7 @@ def _start_postgres(
         )
         _start_server(supervisor, spec, answers=lambda: not postgres.find_fault(url))
 
-    postgres.heal_cluster(cluster)
+    postgres.heal_cluster(cluster, socket_dir=plan.socket_dir)
     try:
         start()
     except StackError:
@@ -133,4 +140,4 @@ def _start_server(supervisor: Supervisor, spec: ChildSpec, *, answers: Callable[
     child = supervisor.start(spec)
     if not supervisor.wait_until(answers, seconds=_READY_SECONDS, child=child):
         supervisor.stop([child])
-        raise StackError(f"{spec.name} did not start; its last lines are above.")
+        raise StackError(f"{spec.name} did not start; the log says why.")

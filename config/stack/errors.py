@@ -5,5 +5,5 @@ class StackError(Exception):
     """Why the stack cannot start, as one sentence for the person at the terminal."""
 
 
-class StopRequested(Exception):  # noqa: N818 - not an error: somebody asked
+class StopRequested(Exception):
     """SIGTERM, SIGINT or SIGHUP came while something was being waited for."""

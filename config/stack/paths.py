@@ -13,7 +13,7 @@ from config.stack.errors import StackError
 
 POSTGRES_PORT = 5432  # names the socket file; nothing listens on TCP
 VALKEY_SOCKET = "valkey.sock"
-_LONGEST_SOCKET_NAME = f".s.PGSQL.{POSTGRES_PORT}"
+POSTGRES_SOCKET = f".s.PGSQL.{POSTGRES_PORT}"
 # sockaddr_un.sun_path holds 108 bytes on Linux and 104 on macOS, the closing zero included.
 _LONGEST_SOCKET_PATH = 107 if sys.platform == "linux" else 103
 
@@ -23,9 +23,9 @@ def name_socket_folder(data_dir: Path, *, uid: int, temp_dir: str) -> Path:
 
     The name is short whatever the data folder's length, and another user's is always another one.
     """
-    digest = hashlib.sha256(f"{uid}:{data_dir}".encode(errors="surrogateescape")).hexdigest()
+    digest = hashlib.sha256(f"{uid}:{data_dir}".encode(errors="backslashreplace")).hexdigest()
     folder = Path(temp_dir) / f"clockhook-{digest[:12]}"
-    if len(os.fsencode(folder / _LONGEST_SOCKET_NAME)) > _LONGEST_SOCKET_PATH:
+    if len(os.fsencode(folder / POSTGRES_SOCKET)) > _LONGEST_SOCKET_PATH:
         return Path("/tmp") / folder.name  # noqa: S108 - made 0700 and checked for its owner below
     return folder
 

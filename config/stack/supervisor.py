@@ -108,7 +108,7 @@ class Supervisor:
             for line in text.splitlines()[-20:]:
                 self.log.say(line)
             ending = describe_exit(child.exit_code or 0)
-            raise StackError(f"{spec.name} failed ({ending}); its last lines are above.")
+            raise StackError(f"{spec.name} failed ({ending}); the log says why.")
         return text
 
     def stop(self, children: Sequence[Child]) -> None:
@@ -183,7 +183,7 @@ class Supervisor:
         child.start_at = None
         try:
             self._launch(child)
-        except StackError as error:
+        except (StackError, OSError) as error:
             self._plan_restart(child, f"{child.spec.name} cannot start ({error})")
 
     def _launch(self, child: Child) -> None:

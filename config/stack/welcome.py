@@ -1,5 +1,6 @@
 """Knowing when the web server answers, and what to tell the person at the terminal then."""
 
+import http.client
 import urllib.request
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def answers(url: str) -> bool:
     try:
         with _OPENER.open(url, timeout=_TIMEOUT_SECONDS):
             return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 

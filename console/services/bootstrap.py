@@ -3,6 +3,7 @@
 What is done here needs no key: the right to it is the right to read the data folder.
 """
 
+import http.client
 import os
 import secrets
 import urllib.request
@@ -78,7 +79,7 @@ def _refuse_silence(base_url: str) -> None:
     try:
         with _OPENER.open(f"{base_url}/healthz", timeout=_LIVENESS_SECONDS):
             return
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise NoStackError(
             f"No Clockhook answers at {base_url}: start it with `make run` first."
         ) from error

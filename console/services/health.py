@@ -1,14 +1,14 @@
 """Is this installation fit to take work: what must be, and what is only reported."""
 
 import datetime as dt
-import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import redis
-import tzdata
+import tzdata  # type: ignore[import-untyped]
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 # Red while there is still a week to mend it: a missing partition stops all work.
 PARTITION_DAYS_REQUIRED = 7
 _REDIS_TIMEOUT_SECONDS = 0.5
+
+Reader = Callable[[], tuple[bool, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,26 @@ class MigrationsMissing(Exception):
 
 def read_readiness(now: dt.datetime) -> Readiness:
     """Run every check; none of them raises."""
+    database = _check("database", _read_database, is_required=True)
+    # Each would wait for the same database again.
+    in_database = _check if database.is_ok else _skip
     return Readiness(
         (
-            _check("database", _read_database, is_required=True),
-            _check("migrations", _read_migrations, is_required=True),
-            _check("partitions", functools.partial(_read_partitions, now), is_required=True),
-            _check("beat", functools.partial(_read_beats, now), is_required=False),
+            database,
+            in_database("migrations", _read_migrations, is_required=True),
+            in_database("partitions", partial(_read_partitions, now), is_required=True),
+            in_database("beat", partial(_read_beats, now), is_required=False),
             _check("redis", _read_redis, is_required=False),
             _check("timezones", _read_timezones, is_required=False),
         )
     )
 
 
-def _check(
-    name: str, read: Callable[[], tuple[bool, dict[str, Any]]], *, is_required: bool
-) -> Check:
+def _skip(name: str, read: Reader, *, is_required: bool) -> Check:
+    return Check(name=name, is_ok=False, is_required=is_required, facts={"error": "not checked"})
+
+
+def _check(name: str, read: Reader, *, is_required: bool) -> Check:
     try:
         is_ok, facts = read()
     except (DatabaseError, redis.RedisError, OSError) as error:
@@ -93,7 +100,7 @@ def _read_migrations() -> tuple[bool, dict[str, Any]]:
     return True, {"missing": []}
 
 
-@functools.cache
+@cache
 def _confirm_migrations() -> None:
     # Reads every migration from disk: once it is good, it stays good for this process's code.
     executor = MigrationExecutor(connection)

@@ -5,8 +5,8 @@ from uuid import UUID
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
-# Ids are minted by several processes, on hosts whose clocks may differ.
-CLOCK_MARGIN = dt.timedelta(hours=1)
+# Ids are minted by several processes; each host's clock may be an hour off, either way.
+CLOCK_MARGIN = dt.timedelta(hours=2)
 
 
 def lowest_id(moment: dt.datetime) -> UUID:
@@ -33,7 +33,7 @@ def read_id_time(id_: UUID) -> dt.datetime:
 def bound_ids(first_id: UUID | None) -> UUID | None:
     """A lower bound for the ids of what came after ``first_id``: older partitions stay unread.
 
-    It lies an hour lower, for the clocks' sake. None without an id that tells its time.
+    It lies two hours lower, for the clocks' sake. None without an id that tells its time.
     """
     if first_id is None or first_id.version != 7:
         return None

@@ -1,28 +1,20 @@
 """People and a target: alice may do all with actions, bob may read them, charlie is elsewhere."""
 
-import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from django.apps import apps
 from django.test import Client
 from pytest_django import Settings
 
+from actions import kinds
+from actions.kinds import load_kinds
+from actions.kinds.guarded_http import close_connections
+from tests.actions.scripted import Scripted
 from tests.actions.sink import Sink, serve_sink
 from tests.factories import WorkspaceFactory
 from tests.workspaces.factories import make_client, make_key
 from workspaces.models import Workspace
-
-
-@pytest.fixture(autouse=True)
-def seeds(request: pytest.FixtureRequest) -> None:
-    """The migration's rows, which a transactional test before this one has flushed."""
-    marker = request.node.get_closest_marker("django_db")
-    if marker is None:
-        return
-    request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
-    importlib.import_module("workspaces.migrations.0002_seeds").add_seeds(apps, None)
 
 
 @dataclass(frozen=True)
@@ -37,7 +29,7 @@ class Person:
 
 @pytest.fixture
 def alice() -> Person:
-    workspace = WorkspaceFactory()
+    workspace = WorkspaceFactory.create()
     return Person(workspace, make_client(make_key(workspace, "actions:read", "actions:write")))
 
 
@@ -48,7 +40,7 @@ def bob(alice: Person) -> Person:
 
 @pytest.fixture
 def charlie() -> Person:
-    workspace = WorkspaceFactory()
+    workspace = WorkspaceFactory.create()
     return Person(workspace, make_client(make_key(workspace, "*")))
 
 
@@ -57,6 +49,7 @@ def sink() -> Iterator[Sink]:
     """A real HTTP server on the loopback interface."""
     with serve_sink() as served:
         yield served
+        close_connections()
 
 
 @pytest.fixture
@@ -67,3 +60,17 @@ def private_targets(settings: Settings) -> None:
 @pytest.fixture
 def public_targets_only(settings: Settings) -> None:
     settings.CLOCKHOOK_ALLOW_PRIVATE_TARGETS = False
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Scripted], Scripted]]:
+    """Makes a kind known as ``scripted`` for the length of the test."""
+
+    def add(kind: Scripted) -> Scripted:
+        monkeypatch.setitem(kinds.KINDS, "scripted", kind)
+        load_kinds.cache_clear()
+        return kind
+
+    yield add
+    monkeypatch.undo()
+    load_kinds.cache_clear()

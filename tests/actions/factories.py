@@ -7,7 +7,15 @@ from typing import Any
 
 from actions.kinds.base import ActionCall, Outcome
 from actions.models import Action
-from actions.services import ActionSpec, load_actions, perform_action
+from actions.services import (
+    ActionSpec,
+    create_action,
+    delete_action,
+    load_actions,
+    perform_action,
+    update_action,
+)
+from workspaces.models import Revision, Workspace
 from workspaces.rules.callers import Caller
 from workspaces.services import new_id
 
@@ -69,3 +77,33 @@ def perform(action: Action, **changes: Any) -> Outcome:
         **changes,
     }
     return perform_action(load_spec(action), **values)
+
+
+def create(workspace: Workspace, **fields: Any) -> Action:
+    return create_action(
+        workspace_id=workspace.pk,
+        fields={"name": "Call", "action_type": "noop", **fields},
+        caller=build_caller(),
+        now=NOW,
+    )
+
+
+def update(action: Action, **fields: Any) -> Action:
+    return update_action(
+        workspace_id=action.workspace_id,
+        action_id=action.pk,
+        fields=fields,
+        caller=build_caller(),
+        now=NOW,
+    )
+
+
+def delete(action: Action) -> None:
+    delete_action(
+        workspace_id=action.workspace_id, action_id=action.pk, caller=build_caller(), now=NOW
+    )
+
+
+def list_revisions(workspace: Workspace) -> list[tuple[str, dict[str, Any] | None]]:
+    rows = Revision.objects.filter(workspace=workspace, kind="action").order_by("number")
+    return list(rows.values_list("external_key", "document"))

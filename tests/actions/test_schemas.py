@@ -20,7 +20,10 @@ CONTACT = {
         "tags": {"type": "array", "uniqueItems": True, "items": {"$ref": "#tag"}},
     },
     "patternProperties": {"^x-": {"type": "string"}},
-    "$defs": {"age": {"type": "integer", "minimum": 0}, "tag": {"$anchor": "tag", "type": "string"}},
+    "$defs": {
+        "age": {"type": "integer", "minimum": 0},
+        "tag": {"$anchor": "tag", "type": "string"},
+    },
 }
 
 
@@ -54,7 +57,9 @@ def test_additional_properties_may_have_a_schema_of_their_own() -> None:
     assert check_schema(schema) == []
     assert find_schema_errors(schema, {"a": "x", "b": 1}) == []
     assert [error.pointer for error in find_schema_errors(schema, {"b": "x"})] == ["/b"]
-    assert find_schema_errors({**schema, "required": ["a"], "patternProperties": {"x": True}}, 5) == []
+    assert (
+        find_schema_errors({**schema, "required": ["a"], "patternProperties": {"x": True}}, 5) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,7 +168,9 @@ _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(
-        st.sampled_from(["type", "pattern", "$ref", "properties", "items", "enum", "not", "a", "allOf", "$id"]),
+        st.sampled_from(
+            ["type", "pattern", "$ref", "properties", "items", "enum", "not", "a", "allOf", "$id"]
+        ),
         inner,
         max_size=3,
     ),

@@ -16,9 +16,10 @@ import psycopg
 
 from config import environment
 from config.stack.paths import name_stack
-from config.stack.processes import find_marked, find_servers
+from config.stack.processes import end_processes, find_marked, find_servers
 
 _PATIENCE_SECONDS = 60.0
+_PROGRAMS = {"postgres": ("postgres",), "valkey": ("valkey", "redis")}
 # The suite itself may run under a stack, with addresses and secrets of its own.
 _OWN_VARIABLES = ("DATABASE_URL", "REDIS_URL", "CLOCKHOOK_", "PORT", "PG", "DJANGO_")
 
@@ -122,13 +123,13 @@ class Stack:
         home = Path(note.read_text().strip()) if note.exists() else self.data_dir
         return [
             *find_marked(name_stack(self.data_dir)),
-            *find_servers(home / "postgres", programs=("postgres",)),
-            *find_servers(self.data_dir / "valkey", programs=("valkey", "redis")),
+            *find_servers(home / "postgres", programs=_PROGRAMS["postgres"]),
+            *find_servers(self.data_dir / "valkey", programs=_PROGRAMS["valkey"]),
         ]
 
-    def find_server(self, folder: str, program: str) -> int:
-        """The pid of the server itself, not of one of its own children."""
-        return min(find_servers(self.data_dir / folder, programs=(program,)))
+    def find_server(self, name: str) -> int:
+        """The pid of ``postgres`` or ``valkey`` itself, not of one of its own children."""
+        return min(find_servers(self.data_dir / name, programs=_PROGRAMS[name]))
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal to the supervisor and return its exit code."""
@@ -139,8 +140,10 @@ class Stack:
     def destroy(self) -> None:
         """Leave nothing behind, whatever state the test left."""
         if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        for pid in self.find_processes():
-            os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: not self.find_processes(), seconds=10)
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        assert end_processes(self.find_processes)

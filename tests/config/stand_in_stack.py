@@ -25,9 +25,16 @@ def list_stand_ins(plan: Plan, env: Mapping[str, str]) -> Sequence[ChildSpec]:
             env=env,
             cwd=environment.CHECKOUT,
             death_signal=signal.SIGTERM,
+            grace_seconds=2.0,
             prepare=lambda: probe_port(plan.host, plan.port, patience_seconds=2.0),
         ),
-        ChildSpec(name="sleeper", command=["sleep", "1000"], env=env, cwd=environment.CHECKOUT),
+        ChildSpec(
+            name="sleeper",
+            command=["sleep", "1000"],
+            env=env,
+            cwd=environment.CHECKOUT,
+            grace_seconds=2.0,
+        ),
     ]
 
 

@@ -1,6 +1,7 @@
 """Health, metrics and the API's description: open to all, and about no tenant."""
 
 import datetime as dt
+from contextlib import closing
 from typing import Any
 from unittest import mock
 
@@ -68,7 +69,9 @@ def test_not_ready_while_postgres_does_not_answer(client: Client) -> None:
         response = client.get("/readyz")
     assert response.status_code == 503
     assert response["Retry-After"] == "1"
-    assert response.json()["checks"]["database"]["error"] == "OperationalError"
+    checks = response.json()["checks"]
+    assert checks["database"]["error"] == "OperationalError"
+    assert checks["partitions"] == {"ok": False, "required": True, "error": "not checked"}
     assert "10.0.0.1" not in response.content.decode()
 
 
@@ -152,7 +155,8 @@ def test_the_docs_come_from_here_alone(client: Client) -> None:
     assert "https://" not in page
     assert "/openapi.json" in page
     script = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
-    assert client.get(script).status_code == 200
+    with closing(client.get(script)) as response:
+        assert response.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/"])

@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from events.models import Event
 from events.rules.event import API, NewEvent
 from events.rules.ids import read_id_time
+from events.rules.render import render_history_event
 from events.services import (
     PartitionMissing,
     append_event,
@@ -19,6 +20,7 @@ from events.services import (
 )
 from tests.events.factories import build_event, mint_id_at
 from workspaces.rules.problems import Unprocessable
+from workspaces.rules.times import render_time
 from workspaces.services import new_id
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +58,22 @@ def test_an_event_comes_back_as_it_was_given() -> None:
     for name in NewEvent.__dataclass_fields__:
         assert getattr(stored, name) == getattr(given, name), name
     assert stored.created_at == read_id_time(given.id)
+
+
+def test_an_events_short_form_is_what_a_triggers_history_shows() -> None:
+    run_id = new_id()
+    event_id = append_event(build_event(run_id=run_id, data={"a": 1}))
+    stored = Event.objects.get(id=event_id)
+    assert render_history_event(stored) == {
+        "event_id": str(event_id),
+        "event_type": "trigger.fired",
+        "data": {"a": 1},
+        "effective_at": "2026-11-24T09:00:00Z",
+        "created_at": render_time(stored.created_at),
+        "run_id": str(run_id),
+        "chain_id": str(event_id),
+        "source": "AUTOMATION",
+    }
 
 
 def test_an_event_without_a_chain_begins_one() -> None:

@@ -55,7 +55,7 @@ def test_a_chain_is_ordered_by_parents_though_a_clock_went_backwards() -> None:
     fired = build_event(workspace_id=workspace_id, id=mint_id_at(now))
     behind = build_event(
         workspace_id=workspace_id,
-        id=mint_id_at(now - dt.timedelta(minutes=40)),
+        id=mint_id_at(now - dt.timedelta(minutes=80)),
         event_type="trigger.completed",
         chain_id=fired.id,
         parent_id=fired.id,

@@ -116,7 +116,7 @@ def test_an_id_of_another_version_tells_no_time() -> None:
 
 
 @given(MOMENTS)
-def test_the_bound_of_an_id_lies_an_hour_lower_and_never_below_zero(moment: dt.datetime) -> None:
+def test_the_bound_of_an_id_lies_lower_by_what_clocks_may_differ(moment: dt.datetime) -> None:
     bound = bound_ids(mint_id_at(moment))
     assert bound is not None
     expected = max(moment - CLOCK_MARGIN, dt.datetime(1970, 1, 1, tzinfo=UTC))

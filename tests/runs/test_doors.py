@@ -67,7 +67,8 @@ def test_the_newest_run_comes_first_and_pages_lead_to_all(
     alice: APIClient, url: str, action: Action
 ) -> None:
     runs = [str(queue_run(action).id) for _ in range(5)]
-    first = alice.get(url, {"limit": 2, "include_total": "true"}).json()
+    query: dict[str, str] = {"limit": "2", "include_total": "true"}
+    first = alice.get(url, query).json()
     assert (first["has_more"], first["total"]) == (True, 5)
     queue_run(action)
     rest = alice.get(url, {"limit": 100, "cursor": first["next_cursor"]}).json()

@@ -38,6 +38,8 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
         ("*/45 * * * *", "At 0 and 45 minutes past the hour"),
         ("0 */5 * * *", "At 12:00 AM, 05:00 AM, 10:00 AM, 03:00 PM and 08:00 PM"),
         ("0 0 1 */5 *", "At 12:00 AM, on day 1 of the month, only in January, June, and November"),
+        ("0 0 1 */3 *", "At 12:00 AM, on day 1 of the month, every 3 months"),
+        ("*/10 9 * * *", "Every 10 minutes, between 09:00 AM and 09:59 AM"),
         ("0 9-17 * * 1-5", "Every hour from 9:00 AM through 5:00 PM, on Monday through Friday"),
         ("0 0-2,10 * * *", "At 12:00 AM, 01:00 AM, 02:00 AM and 10:00 AM"),
         # Either of two day fields may match.

@@ -239,6 +239,25 @@ def test_the_end_of_the_calendar_is_no_slot_and_no_error(text: str) -> None:
     end = datetime.max.replace(tzinfo=UTC)
     assert find_next(text, end) is None
     assert find_next(text, end - timedelta(seconds=30)) is None
+    assert find_next("0 0 29 2 *", datetime(9996, 3, 1, tzinfo=UTC)) is None
+
+
+def test_offsets_with_seconds_do_not_repeat_a_slot() -> None:
+    # Liberia kept 44 minutes and 30 seconds behind Greenwich until 1972.
+    slot = datetime(1960, 1, 1, 9, 44, 30, tzinfo=UTC)
+    for after, expected in (
+        (slot - timedelta(seconds=1), slot),
+        (slot, slot + timedelta(days=1)),
+        (slot + timedelta(seconds=1), slot + timedelta(days=1)),
+    ):
+        found = next_slot(
+            parse_schedule("0 9 * * *"),
+            timezone="Africa/Monrovia",
+            dst_gap="shift",
+            dst_overlap="first",
+            after=after,
+        )
+        assert found == expected
 
 
 def test_slots_end_at_until_and_at_the_limit() -> None:

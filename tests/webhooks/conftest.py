@@ -1,12 +1,10 @@
 """A sender who knows how to sign, callers of the API, and no bells."""
 
-import importlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.test import Client
 
 from tests.webhooks.factories import SECRET, DestinationFactory
@@ -16,16 +14,6 @@ from webhooks.models import Delivery, Destination
 from workspaces.models import Workspace
 
 LEAD = {"type": "lead.created", "data": {"id": "L-1", "phone": "+14155550101"}}
-
-
-@pytest.fixture(autouse=True)
-def seeds(request: pytest.FixtureRequest) -> None:
-    """The migration's rows, which a transactional test before this one has flushed."""
-    marker = request.node.get_closest_marker("django_db")
-    if marker is None:
-        return
-    request.getfixturevalue("transactional_db" if marker.kwargs.get("transaction") else "db")
-    importlib.import_module("workspaces.migrations.0002_seeds").add_seeds(apps, None)
 
 
 @pytest.fixture(autouse=True)

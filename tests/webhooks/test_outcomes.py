@@ -29,7 +29,7 @@ def make_destination(*, action: dict[str, Any] | None = None, **options: Any) ->
     return destination
 
 
-FILTERED = {
+FILTERED: dict[str, dict[str, Any]] = {
     "filter_miss": {"trigger__event_filter": {"data.id": "somebody else"}},
     "trigger_paused": {"trigger__is_active": False},
     "action_disabled": {"action": {"enabled": False}},
@@ -47,7 +47,7 @@ def test_what_cannot_fire_is_filtered_and_recorded(sender: Sender, cause: str) -
     delivery = read_only_delivery(destination)
     assert (delivery.status, delivery.cause, delivery.http_status) == ("filtered", cause, 200)
     assert body["event_id"] == str(delivery.event_id)
-    event = Event.objects.get(id=delivery.event_id)
+    event = Event.objects.get(id=body["event_id"])
     assert (event.event_type, event.data["cause"]) == ("webhook.filtered", cause)
     assert not Run.objects.exists()
 

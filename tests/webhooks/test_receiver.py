@@ -189,6 +189,8 @@ def test_an_inactive_destination_answers_as_an_unknown_one_and_tells_its_owner(
     delivery = read_only_delivery(destination)
     assert (delivery.status, delivery.cause) == ("rejected", "destination_inactive")
     assert_nothing_fired()
+    assert sender.client.get(build_path(destination)).status_code == 404
+    assert Delivery.objects.count() == 1
 
 
 R6_CASES = {

@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import URLPattern, URLResolver, path
 from psycopg_pool import PoolTimeout
-from rest_framework import serializers
+from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.urls import handler400, handler403, handler404, handler500, urlpatterns
+from config.urls import handler400, handler403, handler404, handler500
+from config.urls import urlpatterns as house_patterns
 from workspaces.models import Workspace
 from workspaces.rest.fields import (
     FlagField,
@@ -48,6 +49,9 @@ FAULTS: dict[str, Exception] = {
     "bug": KeyError("the secret of the house"),
     "suspicious": SuspiciousOperation("odd"),
     "denied": PermissionDenied("no"),
+    "unauthenticated": exceptions.NotAuthenticated(),
+    "unacceptable": exceptions.NotAcceptable(),
+    "drf_throttled": exceptions.Throttled(wait=0.5),
 }
 
 
@@ -128,7 +132,7 @@ def _render_names(rows: list[Workspace]) -> list[dict[str, Any]]:
     return [{"id": str(row.pk), "name": row.name} for row in rows]
 
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/pages", PageView.as_view()),
     path("v1/<str:workspace_id>/probe", ProbeView.as_view()),
     path("v1/<str:workspace_id>/body", BodyView.as_view()),
@@ -138,5 +142,5 @@ urlpatterns = [
     path("admin/broken", break_plainly(KeyError("no"))),
     path("admin/denied", break_plainly(PermissionDenied("no"))),
     path("admin/odd", break_plainly(SuspiciousOperation("no"))),
-    *urlpatterns,
+    *house_patterns,
 ]

@@ -20,7 +20,7 @@ ADD_KEY = "/admin/workspaces/apikey/add/"
 @pytest.fixture
 def staff() -> Client:
     client = Client()
-    client.force_login(StaffFactory(is_superuser=True))
+    client.force_login(StaffFactory.create(is_superuser=True))
     return client
 
 
@@ -29,7 +29,7 @@ def _add_key(staff: Client, **fields: Any) -> Any:
 
 
 def test_a_key_is_shown_once(staff: Client) -> None:
-    workspace = WorkspaceFactory()
+    workspace = WorkspaceFactory.create()
     page = _add_key(staff, workspace=workspace.pk, scopes=["*"]).content.decode()
     shown = re.search(r"chk_[\w-]{43}", page)
     assert shown is not None
@@ -49,7 +49,7 @@ def test_a_key_without_a_workspace_is_an_operators(staff: Client) -> None:
 
 
 def test_a_key_without_a_scope_or_with_a_strange_one_is_refused(staff: Client) -> None:
-    workspace = WorkspaceFactory()
+    workspace = WorkspaceFactory.create()
     _add_key(staff, workspace=workspace.pk)
     _add_key(staff, workspace=workspace.pk, scopes=["operator"])
     _add_key(staff, scopes=["*"])
@@ -57,7 +57,7 @@ def test_a_key_without_a_scope_or_with_a_strange_one_is_refused(staff: Client) -
 
 
 def test_keys_are_revoked_and_never_deleted(staff: Client) -> None:
-    plain = make_key(WorkspaceFactory(), "*")
+    plain = make_key(WorkspaceFactory.create(), "*")
     key = ApiKey.objects.get()
     changes = "/admin/workspaces/apikey/"
     staff.post(changes, {"action": "delete_selected", "_selected_action": [key.pk]})
@@ -69,8 +69,8 @@ def test_keys_are_revoked_and_never_deleted(staff: Client) -> None:
 
 def test_staff_without_the_permission_can_do_nothing() -> None:
     client = Client()
-    client.force_login(StaffFactory())
-    make_key(WorkspaceFactory(), "*")
+    client.force_login(StaffFactory.create())
+    make_key(WorkspaceFactory.create(), "*")
     assert client.get(ADD_KEY).status_code == 403
     assert client.get("/admin/workspaces/apikey/").status_code == 403
 
@@ -95,7 +95,7 @@ def test_workspaces_are_made_changed_archived_and_restored(staff: Client) -> Non
 
 
 def test_only_a_workspace_without_history_can_be_deleted(staff: Client) -> None:
-    kept, gone = WorkspaceFactory(), WorkspaceFactory()
+    kept, gone = WorkspaceFactory.create(), WorkspaceFactory.create()
     record_revision(
         workspace_id=kept.pk, kind="a", external_key="a", document={}, created_by="system:test"
     )
@@ -112,7 +112,7 @@ def test_the_systems_workspace_keeps_its_slug(staff: Client) -> None:
 
 
 def test_revisions_are_looked_at_alone(staff: Client) -> None:
-    workspace = WorkspaceFactory()
+    workspace = WorkspaceFactory.create()
     record_revision(
         workspace_id=workspace.pk, kind="a", external_key="a", document={}, created_by="system:test"
     )

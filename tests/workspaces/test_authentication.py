@@ -172,7 +172,7 @@ def test_an_archived_workspace_is_read_but_not_written(alice: Person, operator: 
 
 
 def test_staff_act_in_every_workspace_by_their_session() -> None:
-    user, workspace = StaffFactory(), WorkspaceFactory()
+    user, workspace = StaffFactory.create(), WorkspaceFactory.create()
     client = Client()
     client.force_login(user)
     response = client.get(f"/v1/{workspace.pk}/probe")
@@ -183,14 +183,14 @@ def test_staff_act_in_every_workspace_by_their_session() -> None:
 @pytest.mark.parametrize("flags", [{"is_staff": False}, {"is_active": False}])
 def test_a_session_of_anybody_else_is_401(flags: dict[str, bool]) -> None:
     client = Client()
-    client.force_login(StaffFactory(**flags))
-    assert _refuses(client.get(f"/v1/{WorkspaceFactory().pk}/probe"), 401, "unauthorized")
+    client.force_login(StaffFactory.create(**flags))
+    assert _refuses(client.get(f"/v1/{WorkspaceFactory.create().pk}/probe"), 401, "unauthorized")
 
 
 def test_a_session_needs_the_csrf_token_to_write() -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(StaffFactory())
-    path = f"/v1/{WorkspaceFactory().pk}/probe"
+    client.force_login(StaffFactory.create())
+    path = f"/v1/{WorkspaceFactory.create().pk}/probe"
     assert client.get(path).status_code == 200
     assert _refuses(client.post(path, **JSON), 403, "forbidden")
     client.get("/admin/")

@@ -3,8 +3,10 @@
 import json
 import logging
 from typing import Any
+from unittest import mock
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 
 from tests.workspaces.conftest import Person
@@ -48,6 +50,9 @@ def _read_problem(response: Any, status: int, code: str) -> dict[str, Any]:
         ("bug", 500, "internal_server_error", None),
         ("suspicious", 400, "bad_request", None),
         ("denied", 403, "forbidden", None),
+        ("unauthenticated", 401, "unauthorized", None),
+        ("unacceptable", 406, "not_acceptable", None),
+        ("drf_throttled", 429, "too_many_requests", "1"),
     ],
 )
 def test_any_fault_of_a_view_is_a_problem(
@@ -96,6 +101,9 @@ FAULT_STATUS = {
     "bug": 500,
     "suspicious": 400,
     "denied": 403,
+    "unauthenticated": 401,
+    "unacceptable": 406,
+    "drf_throttled": 429,
 }
 
 
@@ -197,3 +205,11 @@ def test_answers_are_json_whatever_is_accepted(alice: Person) -> None:
         response = alice.client.get(path, headers={"Accept": accepted})
         assert response.status_code == 200
         assert response["Content-Type"] == "application/json"
+
+
+def test_while_postgres_is_away_every_key_is_answered_by_503(alice: Person) -> None:
+    with mock.patch.object(connection, "cursor", side_effect=OperationalError("at 10.0.0.1")):
+        response = alice.client.get(f"/v1/{alice.workspace.pk}/probe")
+    _read_problem(response, 503, "service_unavailable")
+    assert response["Retry-After"] == "1"
+    assert "10.0.0.1" not in response.content.decode()

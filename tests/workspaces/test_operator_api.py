@@ -61,7 +61,7 @@ def test_a_workspace_is_created_read_listed_changed_and_deleted(operator: Client
 
 
 def test_what_was_read_can_be_put_back(operator: Client) -> None:
-    workspace = WorkspaceFactory()
+    workspace = WorkspaceFactory.create()
     path = f"/v1/workspaces/{workspace.pk}"
     body = operator.get(path).json()
     assert _send(operator, "put", path, {**body, "name": "Another"}).json()["name"] == "Another"
@@ -76,8 +76,8 @@ def test_slugs_derived_from_one_name_differ(operator: Client) -> None:
 
 
 def test_a_slug_that_is_taken_is_409(operator: Client) -> None:
-    WorkspaceFactory(slug="taken")
-    other = WorkspaceFactory()
+    WorkspaceFactory.create(slug="taken")
+    other = WorkspaceFactory.create()
     body = {"name": "A", "slug": "taken"}
     assert _read_error(_send(operator, "post", "/v1/workspaces", body), 409) == ("/slug", "taken")
     response = _send(operator, "patch", f"/v1/workspaces/{other.pk}", {"slug": "taken"})
@@ -130,6 +130,19 @@ def test_a_workspace_with_a_history_is_archived_instead_of_deleted(
     assert restored["archived_at"] is None
     refused = _send(alice.client, "post", f"{path}/api-keys", {"name": "a", "scopes": ["*"]})
     assert refused.status_code == 201
+
+
+def test_any_row_of_any_room_is_a_history(operator: Client, alice: Person) -> None:
+    published = _send(
+        alice.client,
+        "post",
+        f"/v1/{alice.workspace.pk}/events",
+        {"event_type": "order.created", "data": {}},
+    )
+    assert published.status_code == 201, published.content
+    alice.workspace.refresh_from_db()
+    assert alice.workspace.revision_number == 0
+    assert operator.delete(f"/v1/workspaces/{alice.workspace.pk}").status_code == 409
 
 
 def test_the_systems_workspace_stays_as_it_is(operator: Client) -> None:

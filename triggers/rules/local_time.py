@@ -54,20 +54,16 @@ def find_walk_start(zone: ZoneInfo, after: datetime) -> datetime:
 
     Before clocks are put back, local times come again that are already behind: they count too.
     """
-    local = after.astimezone(zone)
-    later = (after + _LOOK_AHEAD).astimezone(zone)
-    put_back = _require(local.utcoffset()) - _require(later.utcoffset())
-    return local.replace(tzinfo=None, fold=0) - max(put_back, timedelta(0))
+    local = after.astimezone(zone).replace(tzinfo=None, fold=0)
+    later = (after + _LOOK_AHEAD).astimezone(zone).replace(tzinfo=None, fold=0)
+    # So much less than the look-ahead went by on the wall.
+    put_back = _LOOK_AHEAD - (later - local)
+    return local - max(put_back, timedelta(0))
 
 
 def _read_offset(local: datetime, zone: ZoneInfo, *, fold: int) -> timedelta:
-    return _require(local.replace(tzinfo=zone, fold=fold).utcoffset())
-
-
-def _require(offset: timedelta | None) -> timedelta:
-    if offset is None:
-        raise TypeError("a naive datetime has no offset")
-    return offset
+    # Never null: only a naive time has no offset.
+    return local.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta(0)
 
 
 def _find_change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from events.rules.event import NewEvent
+from events.rules.event import NewEvent, name_source
 from events.services import append_events
 from triggers.models import ScheduleState, Trigger
 from triggers.services.checks import check_fields
@@ -284,7 +284,7 @@ def _audit(
         id=new_id(),
         workspace_id=trigger.workspace_id,
         event_type=event_type,
-        source="API" if caller.kind == "key" else "OPERATOR",
+        source=name_source(caller),
         entity_type="trigger",
         entity_id=trigger.id,
         trigger_id=trigger.id,

@@ -6,12 +6,12 @@ from typing import Any
 from events.rules.globs import is_event_pattern
 from webhooks.providers import PROVIDERS
 from webhooks.rules.payload import check_mapping
-from webhooks.rules.verification import check_verification
+from webhooks.rules.verification import DEFAULT_PRESET, check_verification
 from workspaces.rules.problems import FieldError, Unprocessable
 
 
-def check_fields(fields: Mapping[str, Any]) -> None:
-    """Refuse fields whose shape is right and whose meaning is not.
+def check_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields as they are stored: a verification always names its preset.
 
     Raises:
         Unprocessable: one error per place at fault.
@@ -24,6 +24,9 @@ def check_fields(fields: Mapping[str, Any]) -> None:
     ]
     if errors:
         raise Unprocessable(" ".join(error.detail for error in errors[:3]), errors=errors)
+    if "verification" not in fields:
+        return dict(fields)
+    return {**fields, "verification": {"preset": DEFAULT_PRESET, **fields["verification"]}}
 
 
 def _check_event_types(patterns: Sequence[str]) -> list[FieldError]:

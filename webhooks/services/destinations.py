@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, Q, QuerySet
+from psycopg import Error
 
 from triggers.services import TriggerNotFound, find_trigger
 from webhooks.models import Destination, DestinationSecret
@@ -67,7 +68,7 @@ def create_destination(
         ExternalKeyTaken: the ``external_key`` is in use.
     """
     given = {name: value for name, value in fields.items() if name != "secret"}
-    check_fields(given)
+    given = check_fields({"verification": {}, **given})
     secret = choose_secret(fields.get("secret"))
     try:
         with transaction.atomic():
@@ -78,7 +79,7 @@ def create_destination(
             _record(row, created_by=caller)
     except IntegrityError as error:
         # The trigger was deleted meanwhile; its foreign key is checked at the commit.
-        if "trigger_id" not in str(error):
+        if not _breaks(error, "webhooks_destination_trigger_id"):
             raise
         raise _refuse_unknown_trigger() from None
     return find_destination(workspace_id=workspace_id, destination_id=row.pk), secret
@@ -98,7 +99,7 @@ def update_destination(
         DestinationNotFound, Unprocessable, ExternalKeyTaken: as above; also for another trigger.
         DestinationFromConfig: another field than ``is_active`` of such a destination.
     """
-    check_fields(fields)
+    fields = check_fields(fields)
     with transaction.atomic():
         row = lock_destination(workspace_id=workspace_id, destination_id=destination_id)
         _refuse_fixed(row, fields)
@@ -222,9 +223,15 @@ def _save(row: Destination, *, is_new: bool) -> None:
         with transaction.atomic():
             row.save(force_insert=is_new)
     except IntegrityError as error:
-        if "webhooks_destination_external_key_unique" not in str(error):
+        if not _breaks(error, "webhooks_destination_external_key_unique"):
             raise
         raise ExternalKeyTaken from None
+
+
+def _breaks(error: IntegrityError, constraint: str) -> bool:
+    """Is it the constraint whose name begins so? Django gives foreign keys a suffix."""
+    cause = error.__cause__
+    return isinstance(cause, Error) and (cause.diag.constraint_name or "").startswith(constraint)
 
 
 def _read_key(row: Destination) -> str:

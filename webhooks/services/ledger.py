@@ -113,16 +113,16 @@ def write_entry(knock: Knock, entry: Entry) -> None:
 def list_deliveries(
     *,
     workspace_id: UUID,
-    destination_id: UUID | None = None,
+    destination_id: UUID,
     statuses: list[str] | None = None,
     cause: str | None = None,
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
 ) -> QuerySet[Delivery]:
-    """Deliveries of a workspace, without bodies; ``since`` is included, ``until`` not."""
-    deliveries = Delivery.objects.filter(workspace_id=workspace_id).defer("body")
-    if destination_id is not None:
-        deliveries = deliveries.filter(destination_id=destination_id)
+    """A destination's deliveries, without bodies; ``since`` is included, ``until`` not."""
+    deliveries = Delivery.objects.filter(
+        workspace_id=workspace_id, destination_id=destination_id
+    ).defer("body")
     if statuses:
         deliveries = deliveries.filter(status__in=statuses)
     if cause is not None:

@@ -60,7 +60,7 @@ class PostOnly(MethodNotAllowed):
         return {"Allow": "POST"}
 
 
-class Rejection(Exception):  # noqa: N818 - an outcome of the steps below, not a fault
+class Rejection(Exception):
     """A step refuses: ``cause`` is for the owner, ``error`` for the caller."""
 
     def __init__(self, cause: str, error: ServiceError, *, event_type: str | None = None) -> None:
@@ -95,8 +95,8 @@ def receive_delivery(
         return _receive(knock)
     except Rejection as rejection:
         _record(knock, rejection)
-        raise rejection.error from rejection.__cause__
-    except (ServiceError, DatabaseError):
+        raise rejection.error from None
+    except (ServiceError, *CONNECTION_ERRORS):
         raise
     except Exception as error:
         log.exception("delivery_failed", **_name(knock))

@@ -40,17 +40,18 @@ def run_with_retries(
     Raises:
         DatabaseAway: the last attempt failed too, or too many threads are waiting already.
     """
+    attempt = 1
     with ExitStack() as held:
-        for attempt in range(1, attempts + 1):
+        while True:
             try:
                 return work(attempt)
             except CONNECTION_ERRORS as error:
                 log.warning("delivery_not_stored", attempt=attempt, error=str(error))
                 drop_connection()
-                if attempt == attempts or (attempt == 1 and not _enter_waiting_room(held)):
+                if attempt >= attempts or (attempt == 1 and not _enter_waiting_room(held)):
                     raise DatabaseAway from error
             pause(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-    raise AssertionError("attempts is at least 1")
+            attempt += 1
 
 
 def drop_connection() -> None:

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('revision_number', models.PositiveBigIntegerField(default=0, editable=False)),
                 ('archived_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('plan', models.ForeignKey(default='enterprise', on_delete=django.db.models.deletion.PROTECT, to='workspaces.plan')),
             ],
         ),

@@ -101,7 +101,7 @@ def _walk_detail(detail: Any, pointer: str) -> Iterator[FieldError]:
             yield from _walk_detail(
                 inner, pointer if is_own else f"{pointer}/{escape_pointer(str(name))}"
             )
-    elif isinstance(detail, list):
+    else:
         for index, inner in enumerate(detail):
             is_leaf = isinstance(inner, drf.ErrorDetail)
             yield from _walk_detail(inner, pointer if is_leaf else f"{pointer}/{index}")

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from workspaces.rules.times import parse_time, render_time
+from workspaces.rules.times import parse_time
 
 
 class TextField(serializers.CharField):
@@ -60,6 +60,3 @@ class InstantField(serializers.DateTimeField):
             return parse_time(value if isinstance(value, str) else "")
         except ValueError as error:
             raise serializers.ValidationError(str(error), code="invalid_time") from None
-
-    def to_representation(self, value: Any) -> str:
-        return render_time(value) or ""

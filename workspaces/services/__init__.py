@@ -20,6 +20,7 @@ from workspaces.services.plans import (
     read_plan,
     refuse_over_limit,
 )
+from workspaces.services.records import has_records
 from workspaces.services.revisions import record_revision
 from workspaces.services.workspaces import (
     SYSTEM_SLUG,
@@ -51,6 +52,7 @@ __all__ = [
     "encrypt_secret",
     "find_api_key",
     "find_workspace",
+    "has_records",
     "list_api_keys",
     "list_workspaces",
     "lock_limits",

@@ -7,6 +7,8 @@ from uuid import UUID
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
+from workspaces.rules.problems import NotFound
+
 # One statement: the UPDATE takes the workspace's row lock, so numbers have neither gaps nor twins.
 _RECORD = """
 WITH counted AS (
@@ -34,7 +36,7 @@ def record_revision(
     last. UUIDs and times in ``document`` are written as text.
 
     Raises:
-        LookupError: there is no such workspace.
+        NotFound: there is no such workspace.
     """
     text = None if document is None else json.dumps(document, cls=DjangoJSONEncoder)
     with connection.cursor() as cursor:
@@ -50,5 +52,5 @@ def record_revision(
         )
         row: tuple[int] | None = cursor.fetchone()
     if row is None:
-        raise LookupError(f"There is no workspace {workspace_id}.")
+        raise NotFound("There is no such workspace.")
     return row[0]

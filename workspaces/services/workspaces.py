@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from workspaces.models import Plan, Workspace
 from workspaces.rules.ids import parse_id
 from workspaces.rules.problems import Conflict, FieldError, NotFound, refuse_field
+from workspaces.services.records import has_records
 
 # Holds what belongs to nobody's workspace; seeded by a migration, never removed.
 SYSTEM_SLUG = "system"
@@ -65,10 +66,17 @@ def create_workspace(
         Unprocessable: there is no such plan.
     """
     _refuse_unknown_plan(plan)
+    derived = slugify(name)[: _SLUG_LENGTH - 9].strip("-") or "workspace"
     workspace = Workspace(
-        name=name, slug=slug or _derive_slug(name), plan_id=plan, metadata=dict(metadata or {})
+        name=name, slug=slug or derived, plan_id=plan, metadata=dict(metadata or {})
     )
-    _save(workspace, is_new=True)
+    try:
+        _save(workspace, is_new=True)
+    except SlugTaken:
+        if slug is not None:
+            raise
+        workspace.slug = f"{derived}-{secrets.token_hex(4)}"
+        _save(workspace, is_new=True)
     workspace.refresh_from_db()
     return workspace
 
@@ -94,6 +102,7 @@ def update_workspace(
     for name in ("name", "slug", "metadata"):
         if name in changes:
             setattr(workspace, name, changes[name])
+    workspace.updated_at = now
     _save(workspace, is_new=False)
     return workspace
 
@@ -101,9 +110,6 @@ def update_workspace(
 @transaction.atomic
 def delete_workspace(*, workspace_id: UUID) -> None:
     """Remove a workspace, and its keys, in which nothing was ever recorded.
-
-    Events only follow from triggers, actions and destinations, and each change of one of those
-    appends a revision: a workspace without revisions has no events.
 
     Raises:
         NotFound: there is no such workspace.
@@ -113,11 +119,11 @@ def delete_workspace(*, workspace_id: UUID) -> None:
     # The full lock holds back any row that is about to refer to the workspace.
     workspace = _lock_workspace(workspace_id)
     _refuse_system(workspace)
-    if workspace.revision_number > 0:
+    if has_records(workspace.pk):
         raise WorkspaceHasHistory(
             "This workspace has a history, so it cannot be deleted. "
             'Archive it instead: PATCH {"archived": true}.',
-            errors=[FieldError("", "has_history", "The workspace has recorded changes.")],
+            errors=[FieldError("", "has_history", "The workspace has records.")],
         )
     workspace.delete()
 
@@ -153,13 +159,6 @@ def _save(workspace: Workspace, *, is_new: bool) -> None:
             f"Another workspace has the slug {workspace.slug}.",
             errors=[FieldError("/slug", "taken", "Another workspace has this slug.")],
         ) from None
-
-
-def _derive_slug(name: str) -> str:
-    base = slugify(name)[: _SLUG_LENGTH - 9].strip("-") or "workspace"
-    if not Workspace.objects.filter(slug=base).exists():
-        return base
-    return f"{base}-{secrets.token_hex(4)}"
 
 
 def _refuse_system(workspace: Workspace) -> None:
