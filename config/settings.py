@@ -107,9 +107,8 @@ WHITENOISE_AUTOREFRESH = False
 DATABASE_URL = (
     os.environ.get("DATABASE_URL") or STACK.get("database_url") or "postgresql:///clockhook"
 )
-SLOTS = int(
-    os.environ.get("CLOCKHOOK_SLOTS") or 8
-)  # threads of this process that may need a connection
+# Threads of this process that may need a connection.
+SLOTS = int(os.environ.get("CLOCKHOOK_SLOTS") or 8)
 
 
 def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
@@ -159,6 +158,9 @@ REDIS_URL = os.environ.get("REDIS_URL") or STACK.get("redis_url") or "redis://12
 def translate_redis_url(url: str) -> str:
     """``unix://path`` as kombu writes it (``redis+socket://path``); other forms unchanged."""
     scheme, separator, rest = url.partition("://")
+    if scheme == "rediss" and "ssl_cert_reqs" not in rest:
+        # kombu would not check the certificate unless told to; redis-py does by itself.
+        return f"{url}{'&' if '?' in rest else '?'}ssl_cert_reqs=required"
     if scheme != "unix":
         return url
     path, question, query = rest.partition("?")

@@ -62,22 +62,20 @@ class TriggerFactory(factory.django.DjangoModelFactory[Trigger]):
 def queue_run(action: Action, **changes: Any) -> Run:
     """A queued run of the action, started through the service, then changed as a test needs it."""
     spec = load_actions([action.id])[action.id]
-    options = {
+    options: dict[str, Any] = {
         name: changes.pop(name)
         for name in ("input", "priority", "retry", "start_deadline_seconds", "trigger_id")
         if name in changes
     }
-    new = NewRun(
-        **{
-            "workspace_id": action.workspace_id,
-            "action": spec,
-            "input": {},
-            "cause": "manual",
-            "triggered_by": f"manual:key:{uuid.uuid4()}",
-            "retry": spec.retry,
-            **options,
-        }
-    )
+    defaults: dict[str, Any] = {
+        "workspace_id": action.workspace_id,
+        "action": spec,
+        "input": {},
+        "cause": "manual",
+        "triggered_by": f"manual:key:{uuid.uuid4()}",
+        "retry": spec.retry,
+    }
+    new = NewRun(**(defaults | options))
     start_runs([new], now=timezone.now())
     if changes:
         Run.objects.filter(id=new.run_id).update(**changes)

@@ -80,7 +80,7 @@ class Stack:
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
-            return connection.execute(sql, parameters).fetchall()  # type: ignore[arg-type]
+            return connection.execute(sql, parameters).fetchall()
 
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.redis_url)
@@ -193,7 +193,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             stderr=subprocess.STDOUT,
         )
     try:
-        yield _wait_for_stack(supervisor, environment, log)
+        stack = _wait_for_stack(supervisor, environment, log)
+        yield stack
+        stack.client.close()
     finally:
         supervisor.send_signal(signal.SIGTERM)
         supervisor.wait(timeout=30)

@@ -103,7 +103,8 @@ def test_a_cron_line_fires_at_the_instant_that_it_promised(stack: Stack) -> None
     assert [event["event_type"] for event in chain] == ["trigger.fired", "trigger.completed"]
     assert {event["data"]["triggered_by"] for event in chain} == {"schedule"}
     lateness = stack.query(
-        "SELECT extract(epoch FROM created_at - scheduled_for)::float8 FROM triggers_fire WHERE id = %s",
+        "SELECT extract(epoch FROM created_at - scheduled_for)::float8"
+        " FROM triggers_fire WHERE id = %s",
         fire["fire_id"],
     )[0][0]
     assert 0 <= lateness < 0.5

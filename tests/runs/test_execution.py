@@ -167,17 +167,17 @@ def test_a_batch_is_tried_again_after_a_lost_connection(
 ) -> None:
     run = queue_run(ActionFactory(action_type="scripted"))
     failures = iter([OperationalError("gone")])
-    write = perform.write_transitions
+    write = perform.__dict__["write_transitions"]
 
     def fail_once(moves: object) -> object:
         error = next(failures, None)
         if error is not None:
             raise error
-        return write(moves)  # type: ignore[arg-type]
+        return write(moves)
 
     monkeypatch.setattr(perform, "write_transitions", fail_once)
     monkeypatch.setattr(perform, "SETTLE_RETRY_SECONDS", 0)
-    monkeypatch.setattr(perform.connection, "close", lambda: None)
+    monkeypatch.setattr("runs.execution.perform.connection.close", lambda: None)
     drain()
     run.refresh_from_db()
     assert run.status == "completed"

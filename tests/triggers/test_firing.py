@@ -57,6 +57,16 @@ def deliver(trigger: Trigger, payload: Any, **options: Any) -> FireResult:
     )
 
 
+def read_fired_event(result: FireResult) -> Event:
+    assert result.fired_event_id is not None
+    return Event.objects.get(id=result.fired_event_id)
+
+
+def read_run(result: FireResult) -> Run:
+    assert result.run_id is not None
+    return Run.objects.get(id=result.run_id)
+
+
 def test_a_call_by_hand_merges_its_input_over_the_templates_top_level(caller: Caller) -> None:
     trigger = TriggerFactory(input_template={"a": {"x": 1, "y": 2}, "name": "{{ trigger.name }}"})
     result = fire(trigger, caller, overrides={"a": {"z": "{{ trigger.id }}"}})
@@ -64,14 +74,14 @@ def test_a_call_by_hand_merges_its_input_over_the_templates_top_level(caller: Ca
     assert run.input == {"a": {"z": "{{ trigger.id }}"}, "name": trigger.name}
     assert (result.outcome, result.run_id) == ("fired", run.id)
     assert run.triggered_by == "manual:key:k1"
-    event = Event.objects.get(id=result.fired_event_id)
+    event = read_fired_event(result)
     assert event.data["manual"] is True
     assert "forced" not in event.data
 
 
 def test_a_paused_trigger_fires_by_hand_and_the_event_says_forced(caller: Caller) -> None:
     result = fire(TriggerFactory(is_active=False), caller)
-    assert Event.objects.get(id=result.fired_event_id).data["forced"] is True
+    assert read_fired_event(result).data["forced"] is True
 
 
 def test_two_calls_by_hand_are_two_fires(caller: Caller) -> None:
@@ -131,14 +141,14 @@ def test_a_delivery_renders_payload_and_event_and_merges_what_is_mapped() -> Non
         mapped={"contact": {"phone": "{{ trigger.id }}"}},
         destination_id=destination_id,
     )
-    run = Run.objects.get(id=result.run_id)
+    run = read_run(result)
     assert run.input == {
         "lead": 7,
         "kind": "lead.created",
         "contact": {"country": "US", "phone": "{{ trigger.id }}"},
     }
     assert run.triggered_by == f"webhook:{destination_id}"
-    event = Event.objects.get(id=result.fired_event_id)
+    event = read_fired_event(result)
     assert event.destination_id == destination_id
     assert event.data["manual"] is False
 

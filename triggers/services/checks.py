@@ -1,5 +1,6 @@
 """The meaning of a trigger's fields, checked at save so that it never fails at a fire."""
 
+import datetime as dt
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,11 +11,18 @@ from actions.services import find_action
 from triggers.models import Trigger
 from triggers.rules.filters import find_filter_problems
 from triggers.rules.schedule import InvalidSchedule, InvalidTimezone, check_timezone, parse_schedule
+from triggers.services.slots import compute_next_slot
 from workspaces.rules.problems import FieldError, NotFound, Unprocessable
+
+_DEFAULTS = Trigger()
 
 
 def check_fields(
-    fields: Mapping[str, Any], *, workspace_id: uuid.UUID, current: Trigger | None = None
+    fields: Mapping[str, Any],
+    *,
+    workspace_id: uuid.UUID,
+    now: dt.datetime,
+    current: Trigger | None = None,
 ) -> dict[str, Any]:
     """The given fields, each found sound; ``current`` is the trigger that they change.
 
@@ -29,10 +37,8 @@ def check_fields(
     ]
     if "action_id" in fields:
         errors += _check_action(fields["action_id"], workspace_id=workspace_id)
-    if fields.get("paused_until") and fields.get("is_active", True):
-        errors.append(
-            FieldError("/paused_until", "invalid", "Only a paused trigger has an end of its pause.")
-        )
+    if not errors:
+        errors += _check_that_it_fires(fields, current=current, now=now)
     if errors:
         raise Unprocessable("; ".join(error.detail for error in errors), errors=errors)
     return dict(fields)
@@ -44,6 +50,26 @@ def _check_schedule(text: str) -> list[FieldError]:
     except InvalidSchedule as error:
         return [FieldError("/schedule", "invalid_schedule", str(error))]
     return []
+
+
+def _check_that_it_fires(
+    fields: Mapping[str, Any], *, current: Trigger | None, now: dt.datetime
+) -> list[FieldError]:
+    """A newly given schedule must have a slot to come; a stored one may be exhausted."""
+    schedule = fields.get("schedule")
+    if schedule is None or (current is not None and current.schedule == schedule):
+        return []
+    candidate = Trigger(
+        schedule=schedule,
+        **{
+            name: fields.get(name, getattr(current or _DEFAULTS, name))
+            for name in ("timezone", "dst_gap", "dst_overlap")
+        },
+    )
+    if compute_next_slot(candidate, after=now) is not None:
+        return []
+    detail = "This schedule has no slot to come: its time is past."
+    return [FieldError("/schedule", "never_fires", detail)]
 
 
 def _check_timezone(name: str) -> list[FieldError]:

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,8 +15,9 @@ from triggers.services.checks import check_fields
 from triggers.services.reads import TriggerNotFound, find_trigger
 from triggers.services.slots import compute_next_slot
 from workspaces.rules.callers import Caller
-from workspaces.rules.problems import Conflict, FieldError
+from workspaces.rules.problems import Conflict, FieldError, refuse_field
 from workspaces.services import (
+    PlanLimits,
     lock_limits,
     new_id,
     record_revision,
@@ -66,9 +68,11 @@ def create_trigger(
         ExternalKeyTaken: the ``external_key`` is in use.
     """
     with transaction.atomic():
-        checked = check_fields(fields, workspace_id=workspace_id)
+        # First, as who deletes an action does: it cannot vanish between check and commit.
+        limits = lock_limits(workspace_id)
+        checked = check_fields(fields, workspace_id=workspace_id, now=now)
         if checked.get("schedule") is not None:
-            _refuse_one_scheduled_more(workspace_id)
+            _refuse_one_scheduled_more(workspace_id, limits)
         trigger = Trigger(workspace_id=workspace_id, created_by=str(caller), **checked)
         _save(trigger, is_new=True)
         trigger.refresh_from_db()
@@ -94,8 +98,9 @@ def update_trigger(
         Conflict: the trigger comes from configuration, which alone may change it.
     """
     with transaction.atomic():
+        limits = lock_limits(workspace_id)
         trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
-        checked = check_fields(fields, workspace_id=workspace_id, current=trigger)
+        checked = check_fields(fields, workspace_id=workspace_id, now=now, current=trigger)
         changed = {
             name: value for name, value in checked.items() if getattr(trigger, name) != value
         }
@@ -104,7 +109,7 @@ def update_trigger(
                 "This trigger comes from configuration: only pause and resume are open here."
             )
         if changed.get("schedule") is not None and trigger.schedule is None:
-            _refuse_one_scheduled_more(workspace_id)
+            _refuse_one_scheduled_more(workspace_id, limits)
         _apply(trigger, changed, caller=caller, now=now)
     return find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
 
@@ -152,7 +157,12 @@ def pause_trigger(
 
     Raises:
         TriggerNotFound: there is none.
+        Unprocessable: ``until`` is not in the future.
     """
+    if until is not None and until <= now:
+        raise refuse_field(
+            "/until", code="in_the_past", detail="The end of a pause must be to come."
+        )
     changed = {"is_active": False, "pause_reason": reason, "paused_until": until}
     with transaction.atomic():
         trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
@@ -183,7 +193,7 @@ def resume_elapsed_pauses(*, caller: Caller, now: dt.datetime, limit: int = 100)
     )
     resumed = 0
     for workspace_id, trigger_id in elapsed[:limit]:
-        with transaction.atomic():
+        with suppress(TriggerNotFound), transaction.atomic():
             trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
             # Asked again under the lock: somebody may have resumed it or paused it anew.
             if not trigger.is_active and trigger.paused_until and trigger.paused_until <= now:
@@ -240,6 +250,8 @@ def _save(trigger: Trigger, *, is_new: bool) -> None:
 
 def _lock_trigger(*, workspace_id: uuid.UUID, trigger_id: uuid.UUID) -> Trigger:
     """The trigger, with its state row locked: the same row that the clock locks to fire it."""
+    # The workspace first, as everybody does who records a revision at the end.
+    lock_limits(workspace_id)
     state = (
         ScheduleState.objects.select_for_update(of=("self",))
         .filter(trigger_id=trigger_id, trigger__workspace_id=workspace_id)
@@ -250,8 +262,7 @@ def _lock_trigger(*, workspace_id: uuid.UUID, trigger_id: uuid.UUID) -> Trigger:
     return Trigger.objects.get(id=trigger_id)
 
 
-def _refuse_one_scheduled_more(workspace_id: uuid.UUID) -> None:
-    limits = lock_limits(workspace_id)
+def _refuse_one_scheduled_more(workspace_id: uuid.UUID, limits: PlanLimits) -> None:
     refuse_over_limit(
         limits=limits,
         trigger_type="scheduled",

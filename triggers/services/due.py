@@ -98,7 +98,9 @@ def fire_due_triggers(*, limit: int = BATCH_SIZE) -> DueBatch:
         due, now = _lock_due(limit)
         if not due or now is None:
             return DueBatch()
-        triggers = Trigger.objects.in_bulk([row.trigger_id for row in due])
+        triggers = Trigger.objects.select_related("workspace").in_bulk(
+            [row.trigger_id for row in due]
+        )
         actions = load_actions({trigger.action_id for trigger in triggers.values()})
         settled = [_settle(triggers[row.trigger_id], row, actions, now=now) for row in due]
         written = write_fires([plan for one in settled for plan in one.plans], now=now)
@@ -139,23 +141,26 @@ def _lock_due(limit: int) -> tuple[list[_Due], dt.datetime | None]:
 def _settle(
     trigger: Trigger, due: _Due, actions: Mapping[uuid.UUID, ActionSpec], *, now: dt.datetime
 ) -> _Settled:
+    if trigger.workspace.archived_at is not None:
+        return _pause(trigger, reason="its workspace is archived", now=now)
     try:
         owed = list_owed_slots(trigger, first=due.next_fire_at, until=now, limit=MAX_OWED)
+        following = compute_next_slot(trigger, after=owed[-1])
         decision = settle_owed_slots(
             owed,
             now=now,
             grace_seconds=trigger.misfire_grace_seconds,
             policy=trigger.catch_up_policy,
-            is_complete=len(owed) < MAX_OWED,
+            is_complete=following is None or following > now,
         )
-        next_fire_at = decision.continue_from or compute_next_slot(trigger, after=owed[-1])
+        next_fire_at = decision.continue_from or following
         return _plan_slots(
             trigger, due, actions[trigger.action_id], decision, next_fire_at, now=now
         )
     except Exception:
         # Whatever it is, it would come again at every tick and hold up nobody but this trigger.
         log.exception("trigger_auto_paused", trigger_id=str(trigger.id))
-        return _pause_broken(trigger, now=now)
+        return _pause(trigger, reason="its schedule could not be evaluated", now=now)
 
 
 def _plan_slots(
@@ -217,8 +222,7 @@ def _plan_slot(
         return plan_refused_slot(trigger, cause, refusal, now=now)
 
 
-def _pause_broken(trigger: Trigger, *, now: dt.datetime) -> _Settled:
-    reason = "its schedule could not be evaluated"
+def _pause(trigger: Trigger, *, reason: str, now: dt.datetime) -> _Settled:
     Trigger.objects.filter(id=trigger.id).update(is_active=False, pause_reason=reason)
     event = NewEvent(
         id=new_id(),

@@ -122,7 +122,8 @@ def fire_from_webhook(
 
 def _fire(trigger: Trigger, action: ActionSpec, cause: Cause, *, now: dt.datetime) -> FireResult:
     plan = plan_fire(trigger, action, cause, now=now)
-    with transaction.atomic():
+    # A delivery's transaction is open already, and undone as a whole or not at all.
+    with transaction.atomic(savepoint=False):
         write_fires([plan], now=now)
     return FireResult(
         outcome=plan.fire.outcome,

@@ -18,10 +18,11 @@ from workspaces.rules.ids import parse_id
 
 # Newest first; more than a few only wait for the next rotation to remove them.
 _FIND = """
-SELECT d.id, d.workspace_id, d.trigger_id, d.is_active, d.accepted_event_types,
-       d.field_mapping::text, d.retry_attempts, d.verification::text,
+SELECT d.id, d.workspace_id, d.trigger_id, d.is_active AND w.archived_at IS NULL,
+       d.accepted_event_types, d.field_mapping::text, d.retry_attempts, d.verification::text,
        s.id, s.ciphertext, s.expires_at, s.last_used_at
-FROM webhooks_destination d LEFT JOIN webhooks_destinationsecret s ON s.destination_id = d.id
+FROM webhooks_destination d JOIN workspaces_workspace w ON w.id = d.workspace_id
+LEFT JOIN webhooks_destinationsecret s ON s.destination_id = d.id
 WHERE d.id = %s ORDER BY s.id DESC LIMIT 8
 """
 
