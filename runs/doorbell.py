@@ -68,7 +68,8 @@ class Doorbell:
             bells_total.labels(queue, "silenced").inc(count)
             return
         try:
-            for _ in range(count):
+            # Bells that wait unheard are enough: two per slot, and no more while workers are busy.
+            for _ in range(min(count, 2 * MAX_BELLS.get(queue, 1) - _count_waiting(queue))):
                 current_app.send_task(
                     TASK,
                     kwargs={"queue": queue},
@@ -86,6 +87,13 @@ class Doorbell:
         else:
             bells_total.labels(queue, "rung").inc(count)
             self._failures = 0
+
+
+def _count_waiting(queue: str) -> int:
+    """How many bells of the queue nobody has heard yet."""
+    with current_app.connection_or_acquire() as broker:
+        # A queue of kombu's Redis transport is a list of this name.
+        return int(broker.default_channel.client.llen(queue))
 
 
 doorbell = Doorbell()

@@ -23,6 +23,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 from runs.services import fail_late_starts, reap_expired_leases, ring_due_queues
 from triggers.services import (
     fire_due_triggers,
+    forget_dead_heartbeats,
     read_seconds_to_next_slot,
     record_heartbeat,
     resume_elapsed_pauses,
@@ -130,6 +131,7 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
             _Chore("fail_late_starts", fail_late_starts, 2.0),
             _Chore("resume_elapsed_pauses", _resume_elapsed, 2.0),
             _Chore("record_heartbeat", self._record_heartbeat, 2.0),
+            _Chore("forget_dead_heartbeats", _forget_dead_heartbeats, 3600.0),
         ]
         super().__init__(*args, **kwargs)
 
@@ -265,6 +267,10 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         # Naive, as the base class keeps it.
         self._last_full_sync = dt.datetime.min  # noqa: DTZ901
         self._heap_invalidated = True
+
+
+def _forget_dead_heartbeats() -> None:
+    forget_dead_heartbeats(now=read_now())
 
 
 def _resume_elapsed() -> None:

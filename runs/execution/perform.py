@@ -6,7 +6,9 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -20,9 +22,11 @@ from runs.execution.transitions import write_transitions
 
 log = structlog.get_logger(__name__)
 
-# A lost connection is not the runs' fault: the batch is tried again before its leases run out.
-SETTLE_TRIES = 4
-SETTLE_RETRY_SECONDS = 0.5
+_Result = TypeVar("_Result")
+
+# A lost connection is not the runs' fault: it is tried again for half a lease, so that a restart of
+# Postgres neither throws a result away nor spends a lease.
+RETRY_WAITS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 _HELD = """
 SELECT r.id FROM runs_run r JOIN unnest(%s::uuid[], %s::uuid[]) AS held(id, token)
@@ -38,44 +42,42 @@ def execute_batch(claimed: Sequence[ClaimedRun]) -> None:
     a lost connection the whole is done again: what had been committed is no longer held and is left
     alone.
     """
-    specs = load_actions({run.action_id for run in claimed})
-    for tries_left in reversed(range(SETTLE_TRIES)):
-        try:
-            with transaction.atomic():
-                held = _lock_held(claimed)
-                write_transitions(
-                    [
-                        choose_move(run, _perform(run, specs), jitter=random.random())  # noqa: S311 - spread, not secrecy
-                        for run in claimed
-                        if run.id in held
-                    ]
-                )
-            break
-        except (OperationalError, InterfaceError):
-            connection.close()
-            if not tries_left:
-                raise
-            log.warning("batch_tried_again", runs=len(claimed), exc_info=True)
-            time.sleep(SETTLE_RETRY_SECONDS)
+    _try_again(partial(_perform_batch, claimed))
 
 
 def execute_run(run: ClaimedRun) -> None:
     """Perform and settle one run that talks to the network; no connection is held while it does."""
-    specs = load_actions({run.action_id})
     with heartbeat.hold(run) as cancelled:
+        specs = _try_again(partial(load_actions, {run.action_id}))
         give_connection_back()
         outcome = _perform(run, specs, cancelled)
-    for tries_left in reversed(range(SETTLE_TRIES)):
+        # Told twice is told once: after a commit that only seemed to fail, no token matches.
+        _try_again(partial(settle_run, run, outcome))
+
+
+def _perform_batch(claimed: Sequence[ClaimedRun]) -> None:
+    specs = load_actions({run.action_id for run in claimed})
+    with transaction.atomic():
+        held = _lock_held(claimed)
+        write_transitions(
+            [
+                choose_move(run, _perform(run, specs), jitter=random.random())  # noqa: S311 - spread, not secrecy
+                for run in claimed
+                if run.id in held
+            ]
+        )
+
+
+def _try_again(attempt: Callable[[], _Result]) -> _Result:
+    """The attempt's result, made again on a fresh connection as long as the database is away."""
+    for wait in RETRY_WAITS:
         try:
-            settle_run(run, outcome)
-            break
+            return attempt()
         except (OperationalError, InterfaceError):
-            # Told twice is told once: after a commit that only seemed to fail, the token no longer
-            # matches.
+            log.warning("database_away", retry_in=wait, exc_info=True)
             connection.close()
-            if not tries_left:
-                raise
-            time.sleep(SETTLE_RETRY_SECONDS)
+            time.sleep(wait)
+    return attempt()
 
 
 def give_connection_back() -> None:

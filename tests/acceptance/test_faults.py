@@ -221,6 +221,13 @@ def test_postgres_may_restart(stack: Stack) -> None:
     assert statuses <= {200, 503}
     assert 200 in statuses
     wait_for_all(stack, [trigger["id"]], 1, seconds=30)
+    wait_until(lambda: answers_steadily(stack), seconds=15, what="every web process at work")
+
+
+def answers_steadily(stack: Stack) -> bool:
+    """Twenty fresh connections, which land on all web processes, are answered well."""
+    answers = [httpx.get(f"{stack.base_url}/readyz", timeout=10) for _ in range(20)]
+    return all(answer.status_code == 200 for answer in answers)
 
 
 def test_a_wrong_signature_learns_nothing(stack: Stack) -> None:

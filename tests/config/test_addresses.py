@@ -58,7 +58,8 @@ def test_an_embedded_valkey_is_found_by_redis_py_and_by_kombu() -> None:
         ("unix:///run/valkey.sock", "redis+socket:///run/valkey.sock"),
         ("unix:///run/valkey.sock?db=2", "redis+socket:///run/valkey.sock?virtual_host=2"),
         ("redis://:secret@host:6379/1", "redis://:secret@host:6379/1"),
-        ("rediss://host:6380/0", "rediss://host:6380/0"),
+        ("rediss://host:6380/0", "rediss://host:6380/0?ssl_cert_reqs=required"),
+        ("rediss://host:6380/0?ssl_cert_reqs=none", "rediss://host:6380/0?ssl_cert_reqs=none"),
     ],
 )
 def test_redis_urls_are_written_as_kombu_takes_them(given: str, translated: str) -> None:

@@ -16,6 +16,7 @@ class Broker:
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.tries = 0
+        self.unheard = 0
         self.is_away = False
         self.heard = threading.Event()
 
@@ -33,6 +34,7 @@ class Broker:
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     broker = Broker()
     monkeypatch.setattr(module, "current_app", broker)
+    monkeypatch.setattr(module, "_count_waiting", lambda queue: broker.unheard)
     return broker
 
 
@@ -84,3 +86,13 @@ def test_a_dead_broker_silences_the_bell_and_one_trial_follows(
     time.sleep(0.25)
     doorbell.ring("instant")
     wait_until(lambda: broker.sent == ["instant"])
+
+
+def test_bells_that_nobody_heard_are_not_added_to(broker: Broker) -> None:
+    broker.unheard = 31
+    Doorbell().ring("network", 16)
+    wait_until(lambda: broker.sent == ["network"])
+    broker.unheard = 40
+    Doorbell().ring("network", 16)
+    time.sleep(0.1)
+    assert len(broker.sent) == 1

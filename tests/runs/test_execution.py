@@ -176,7 +176,7 @@ def test_a_batch_is_tried_again_after_a_lost_connection(
         return write(moves)
 
     monkeypatch.setattr(perform, "write_transitions", fail_once)
-    monkeypatch.setattr(perform, "SETTLE_RETRY_SECONDS", 0)
+    monkeypatch.setattr(perform, "RETRY_WAITS", (0,))
     monkeypatch.setattr("runs.execution.perform.connection.close", lambda: None)
     drain()
     run.refresh_from_db()

@@ -106,6 +106,22 @@ def test_every_bad_field_is_named_at_once(caller: Caller) -> None:
     assert not Trigger.objects.exists()
 
 
+def test_a_schedule_whose_time_is_past_is_refused(caller: Caller) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        create(caller, schedule="@at 2026-03-10T11:00:00Z")
+    assert [error.pointer for error in caught.value.errors] == ["/schedule"]
+    once = create(caller, schedule="@at 2026-03-10T13:00:00Z")
+    exhausted = update(
+        once, caller, schedule=once.schedule, name="b", now=NOON + dt.timedelta(hours=5)
+    )
+    assert exhausted.name == "b"
+
+
+def test_a_pause_that_has_ended_already_is_refused(caller: Caller) -> None:
+    with pytest.raises(Unprocessable):
+        pause(create(caller), caller, until=NOON)
+
+
 def test_an_action_of_another_workspace_is_refused(caller: Caller) -> None:
     with pytest.raises(Unprocessable):
         create(caller, action_id=ActionFactory().id)

@@ -15,6 +15,7 @@ from tests.factories import ActionFactory, TriggerFactory
 from triggers.models import Fire, ScheduleState, Trigger
 from triggers.services import due as due_module
 from triggers.services import fire_due_triggers, read_seconds_to_next_slot
+from workspaces.models import Workspace
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -169,6 +170,26 @@ def test_a_trigger_that_cannot_be_evaluated_is_paused_and_the_others_fire(
     assert Event.objects.filter(event_type="trigger.auto_paused", trigger_id=broken.id).exists()
     assert outcomes(sound) == ["fired"]
     assert fire_due_triggers().claimed == 0
+
+
+@pytest.mark.django_db
+def test_a_trigger_of_an_archived_workspace_is_paused_instead_of_fired() -> None:
+    trigger = due_trigger()
+    Workspace.objects.filter(id=trigger.workspace_id).update(archived_at=timezone.now())
+    fire_due_triggers()
+    trigger.refresh_from_db()
+    assert (trigger.is_active, trigger.pause_reason) == (False, "its workspace is archived")
+    assert not Run.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_debt_of_exactly_one_claim_ends_with_its_latest_slot_fired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(due_module, "MAX_OWED", 4)
+    trigger = due_trigger(ago=3 * MINUTE)
+    fire_due_triggers()
+    assert outcomes(trigger) == ["superseded", "superseded", "superseded", "fired"]
 
 
 @pytest.mark.django_db

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from events.models import Event
 from runs.models import Run
@@ -14,6 +15,7 @@ from tests.webhooks.factories import SECRET, DestinationFactory
 from tests.webhooks.signing import build_headers, sign_body
 from triggers.models import Fire
 from webhooks.models import DedupeKey, Delivery, Destination
+from workspaces.models import Workspace
 from workspaces.services import new_id
 
 pytestmark = pytest.mark.django_db
@@ -191,6 +193,15 @@ def test_an_inactive_destination_answers_as_an_unknown_one_and_tells_its_owner(
     assert_nothing_fired()
     assert sender.client.get(build_path(destination)).status_code == 404
     assert Delivery.objects.count() == 1
+
+
+def test_a_destination_of_an_archived_workspace_answers_as_an_inactive_one(
+    sender: Sender, destination: Destination
+) -> None:
+    Workspace.objects.filter(id=destination.workspace_id).update(archived_at=timezone.now())
+    expect_problem(sender.post(destination), 404, "not_found")
+    assert read_only_delivery(destination).cause == "destination_inactive"
+    assert_nothing_fired()
 
 
 R6_CASES = {

@@ -8,44 +8,23 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from events.rules.event import NewEvent, name_source
 from events.services import append_events
 from triggers.models import ScheduleState, Trigger
 from triggers.services.checks import check_fields
 from triggers.services.reads import TriggerNotFound, find_trigger
+from triggers.services.records import build_audit_event, record_change
 from triggers.services.slots import compute_next_slot
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, refuse_field
 from workspaces.services import (
     PlanLimits,
     lock_limits,
-    new_id,
     record_revision,
     refuse_over_limit,
 )
 
 # A change of any of these makes the next slot count from now.
 _SCHEDULE_FIELDS = {"schedule", "timezone", "dst_gap", "dst_overlap"}
-# What a version of the workspace remembers of a trigger, beside its action.
-_DOCUMENT_FIELDS = (
-    "name",
-    "description",
-    "external_key",
-    "event_type",
-    "event_filter",
-    "input_template",
-    "schedule",
-    "timezone",
-    "dst_gap",
-    "dst_overlap",
-    "catch_up_policy",
-    "misfire_grace_seconds",
-    "start_deadline_seconds",
-    "priority",
-    "retry",
-    "metadata",
-    "is_active",
-)
 _PAUSE_FIELDS = {"is_active", "pause_reason", "paused_until"}
 
 
@@ -78,7 +57,7 @@ def create_trigger(
         trigger.refresh_from_db()
         next_fire_at = compute_next_slot(trigger, after=now) if trigger.is_active else None
         ScheduleState.objects.create(trigger=trigger, next_fire_at=next_fire_at)
-        _record(trigger, "trigger.created", {}, caller=caller, now=now)
+        record_change(trigger, "trigger.created", {}, caller=caller, now=now)
     return find_trigger(workspace_id=workspace_id, trigger_id=trigger.id)
 
 
@@ -131,7 +110,11 @@ def delete_trigger(
             )
         key = trigger.external_key or str(trigger.id)
         append_events(
-            [_audit(trigger, "trigger.deleted", {"name": trigger.name}, caller=caller, now=now)]
+            [
+                build_audit_event(
+                    trigger, "trigger.deleted", {"name": trigger.name}, caller=caller, now=now
+                )
+            ]
         )
         trigger.delete()
         record_revision(
@@ -160,9 +143,7 @@ def pause_trigger(
         Unprocessable: ``until`` is not in the future.
     """
     if until is not None and until <= now:
-        raise refuse_field(
-            "/until", code="in_the_past", detail="The end of a pause must be to come."
-        )
+        raise refuse_field("/until", code="in_the_past", detail="A pause ends in the future.")
     changed = {"is_active": False, "pause_reason": reason, "paused_until": until}
     with transaction.atomic():
         trigger = _lock_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
@@ -217,7 +198,9 @@ def _apply(
     if trigger.is_active != was_active or _SCHEDULE_FIELDS & set(changed):
         next_fire_at = compute_next_slot(trigger, after=now) if trigger.is_active else None
         ScheduleState.objects.filter(trigger=trigger).update(next_fire_at=next_fire_at)
-    _record(trigger, *_name_change(trigger, changed, was_active=was_active), caller=caller, now=now)
+    record_change(
+        trigger, *_name_change(trigger, changed, was_active=was_active), caller=caller, now=now
+    )
 
 
 def _name_change(
@@ -269,36 +252,4 @@ def _refuse_one_scheduled_more(workspace_id: uuid.UUID, limits: PlanLimits) -> N
         current_count=Trigger.objects.filter(
             workspace_id=workspace_id, schedule__isnull=False
         ).count(),
-    )
-
-
-def _record(
-    trigger: Trigger, event_type: str, data: dict[str, Any], *, caller: Caller, now: dt.datetime
-) -> None:
-    append_events([_audit(trigger, event_type, data, caller=caller, now=now)])
-    record_revision(
-        workspace_id=trigger.workspace_id,
-        kind="trigger",
-        external_key=trigger.external_key or str(trigger.id),
-        document={
-            **{name: getattr(trigger, name) for name in _DOCUMENT_FIELDS},
-            "action_id": str(trigger.action_id),
-        },
-        created_by=str(caller),
-    )
-
-
-def _audit(
-    trigger: Trigger, event_type: str, data: dict[str, Any], *, caller: Caller, now: dt.datetime
-) -> NewEvent:
-    return NewEvent(
-        id=new_id(),
-        workspace_id=trigger.workspace_id,
-        event_type=event_type,
-        source=name_source(caller),
-        entity_type="trigger",
-        entity_id=trigger.id,
-        trigger_id=trigger.id,
-        data={"by": str(caller), **data},
-        effective_at=now,
     )
