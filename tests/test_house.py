@@ -247,3 +247,18 @@ def test_no_path_of_a_developers_machine_is_left_behind() -> None:
         if path != Path(__file__) and machine_path.search(path.read_text(errors="ignore"))
     ]
     assert found == []
+
+
+def test_no_two_advisory_locks_share_a_number() -> None:
+    """Their numbers live in one space per database: equal ones would wait for each other."""
+    assigned = [
+        node.value.value
+        for path in find_sources(*ROOMS, "config")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assign)
+        and any(isinstance(target, ast.Name) and "LOCK" in target.id for target in node.targets)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, int)
+    ]
+    assert len(assigned) >= 5
+    assert len(set(assigned)) == len(assigned)

@@ -16,7 +16,7 @@ from config.stack.supervisor import Supervisor
 _DATABASE_SECONDS = 30.0
 _LOCK_SECONDS = 600.0
 # Two stacks on one database prepare it in turn; the number only has to be ours alone.
-_LOCK = 0x636C6F636B02
+_LOCK = 0x636C6F636B04
 
 
 @dataclass(frozen=True, kw_only=True)

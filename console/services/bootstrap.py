@@ -23,7 +23,7 @@ _LIVENESS_SECONDS = 5.0
 # Our own address: a proxy from the environment has no business with it.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # A seed and a bootstrap at the same time make one workspace; the number only has to be ours alone.
-_LOCK = 0x636C6F636B03
+_LOCK = 0x636C6F636B05
 
 
 class NoStackError(Exception):

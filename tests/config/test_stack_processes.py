@@ -219,6 +219,8 @@ def test_a_second_supervisor_in_the_same_folder_is_refused_in_one_sentence(
     assert f"Process {first.process.pid} already runs a stack" in second.read_output()
     assert second.read_output().count("\n") == 1
     assert first.ask_web()
+    # They share their folder, so whoever clears up after one clears up after both.
+    assert first.stop() == 0
 
 
 def test_stacks_in_different_folders_live_side_by_side(
