@@ -253,7 +253,7 @@ def test_no_two_advisory_locks_share_a_number() -> None:
     """Their numbers live in one space per database: equal ones would wait for each other."""
     assigned = [
         node.value.value
-        for path in find_sources(*ROOMS, "config")
+        for path in find_sources(*ROOMS)
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Assign)
         and any(isinstance(target, ast.Name) and "LOCK" in target.id for target in node.targets)
