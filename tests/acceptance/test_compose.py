@@ -29,7 +29,6 @@ from tests.compose.files import read_compose, read_image_environment
 
 pytestmark = pytest.mark.acceptance
 
-REDIS_DATABASE = 15
 STOP_SECONDS = 15
 SERVERS = ("postgres", "valkey")
 LEAD = {"type": "lead.created", "data": {"id": "L-1001"}}
@@ -59,12 +58,16 @@ def make_database() -> Iterator[str]:
 
 
 @contextmanager
-def clear_redis_database() -> Iterator[str]:
-    url = choose_redis_database(os.environ["REDIS_URL"], REDIS_DATABASE)
-    with redis.Redis.from_url(url) as client:
-        client.flushdb()
-        yield url
-        client.flushdb()
+def find_redis_database() -> Iterator[str]:
+    """A numbered database that holds nothing: only such a one may be emptied afterwards."""
+    for number in range(15, 0, -1):
+        url = choose_redis_database(os.environ["REDIS_URL"], number)
+        with redis.Redis.from_url(url) as client:
+            if client.dbsize() == 0:
+                yield url
+                client.flushdb()
+                return
+    pytest.fail("no database of the given Redis is empty")
 
 
 @dataclass
@@ -155,7 +158,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     with ExitStack() as closing:
         addresses = {
             "DATABASE_URL": closing.enter_context(make_database()),
-            "REDIS_URL": closing.enter_context(clear_redis_database()),
+            "REDIS_URL": closing.enter_context(find_redis_database()),
             "CLOCKHOOK_DATA": str(tmp_path / "volume"),
         }
         deployment = Deployment(read_compose(variables)["services"], addresses, tmp_path)
