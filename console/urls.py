@@ -8,5 +8,5 @@ urlpatterns = [
     path("readyz", views.show_readiness),
     path("metrics", views.show_metrics),
     path("openapi.json", views.show_schema, name="openapi"),
-    path("docs", views.DocsView.as_view(), name="docs"),
+    path("docs", views.show_docs, name="docs"),
 ]

@@ -1,18 +1,45 @@
 """Health, metrics, the API's own description: doors that need no key and name no tenant."""
 
 import datetime as dt
+from collections.abc import Callable
+from functools import wraps
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_safe
+from django.views.decorators.csrf import csrf_exempt
 from drf_spectacular.views import SpectacularSwaggerView
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from console.services.health import Check, read_readiness
 from console.services.metrics import render_metrics
+from workspaces.rest.errors import render_problem
 from workspaces.rest.schema import render_schema
+from workspaces.rules.problems import MethodNotAllowed
 
 
-@require_safe
+class ReadOnly(MethodNotAllowed):
+    """These doors are only looked at."""
+
+    def __init__(self) -> None:
+        super().__init__("This can only be read, by GET or HEAD.")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Allow": "GET, HEAD"}
+
+
+def read_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Refuse every method but GET and HEAD with a problem; nothing to forge, so no CSRF check."""
+
+    @wraps(view)
+    def show(request: HttpRequest) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return render_problem(request, ReadOnly())
+        return view(request)
+
+    return csrf_exempt(show)
+
+
+@read_only
 def show_index(request: HttpRequest) -> JsonResponse:
     """Where everything is."""
     return JsonResponse(
@@ -26,13 +53,13 @@ def show_index(request: HttpRequest) -> JsonResponse:
     )
 
 
-@require_safe
+@read_only
 def show_liveness(request: HttpRequest) -> JsonResponse:
     """This process answers; nothing else is asked."""
     return JsonResponse({"status": "ok"})
 
 
-@require_safe
+@read_only
 def show_readiness(request: HttpRequest) -> JsonResponse:
     """200 when work can be taken, 503 otherwise; the checks either way."""
     readiness = read_readiness(dt.datetime.now(dt.UTC))
@@ -45,13 +72,13 @@ def show_readiness(request: HttpRequest) -> JsonResponse:
     return JsonResponse(body, status=503, headers={"Retry-After": "1"})
 
 
-@require_safe
+@read_only
 def show_metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format."""
     return HttpResponse(render_metrics(dt.datetime.now(dt.UTC)), content_type=CONTENT_TYPE_LATEST)
 
 
-@require_safe
+@read_only
 def show_schema(request: HttpRequest) -> HttpResponse:
     """The OpenAPI document."""
     return HttpResponse(render_schema(), content_type="application/json")
@@ -63,6 +90,9 @@ class DocsView(SpectacularSwaggerView):
     authentication_classes = []
     permission_classes = []
     url_name = "openapi"
+
+
+show_docs = read_only(DocsView.as_view())
 
 
 def _render_check(check: Check) -> dict[str, object]:

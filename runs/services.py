@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from actions.rules.retry import RetryPolicy
 from actions.services import ActionSpec, find_action
@@ -23,7 +23,7 @@ from runs.models import Run
 from runs.rules import states
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
-from workspaces.services import new_id
+from workspaces.services import SYSTEM_SLUG, list_workspaces, new_id
 
 __all__ = [
     "NewRun",
@@ -179,9 +179,10 @@ def list_runs(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     chain_id: uuid.UUID | None = None,
+    scope: str | None = None,
 ) -> QuerySet[Run]:
     """Runs of a workspace (None: of all), by any of the filters; ``since`` is inclusive, ``until``
-    exclusive.
+    exclusive; scope ``global`` is the system workspace, ``workspace`` all others.
     """
     filters = {
         "workspace_id": workspace_id,
@@ -193,9 +194,14 @@ def list_runs(
         "created_at__lt": until,
         "chain_id": chain_id,
     }
-    return Run.objects.filter(
+    found = Run.objects.filter(
         **{name: value for name, value in filters.items() if value is not None}
     )
+    if scope is None:
+        return found
+    system = list_workspaces().filter(slug=SYSTEM_SLUG).values("pk")[:1]
+    is_global = Q(workspace_id=Subquery(system))
+    return found.filter(is_global if scope == "global" else ~is_global)
 
 
 def list_run_events(*, workspace_id: uuid.UUID, run_id: uuid.UUID) -> list[Event]:

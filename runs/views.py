@@ -13,6 +13,7 @@ from runs.rules.states import STATUSES
 from runs.serializers import CancelledRunSerializer, RunEventsSerializer, RunSerializer
 from workspaces.rest.pagination import paginate
 from workspaces.rest.parameters import (
+    read_choice,
     read_choices,
     read_path_id,
     read_text,
@@ -28,6 +29,7 @@ from workspaces.rest.schema import (
 from workspaces.rest.views import OperatorView, WorkspaceView
 
 MAX_LIMIT = 100
+SCOPES = ("workspace", "global")
 _FILTERS = (
     describe_parameter("trigger_id", "Of this trigger.", kind=UUID),
     describe_parameter("action_id", "Of this action.", kind=UUID),
@@ -61,12 +63,14 @@ class AllRunsView(OperatorView):
         max_limit=MAX_LIMIT,
         parameters=[
             describe_parameter("workspace_id", "Of this workspace.", kind=UUID),
+            describe_parameter("scope", "Of this scope.", choices=SCOPES),
             *_FILTERS,
         ],
     )
     def get(self, request: Request) -> Response:
         """A page of everybody's runs."""
-        runs = filter_runs(request, read_uuid(request, "workspace_id"))
+        scope = read_choice(request, "scope", SCOPES)
+        runs = filter_runs(request, read_uuid(request, "workspace_id"), scope=scope)
         return paginate(request, runs, render_page=render_page, max_limit=MAX_LIMIT)
 
 
@@ -132,7 +136,9 @@ class RunEventsView(WorkspaceView):
         return Response({"items": [render_event(event) for event in events]})
 
 
-def filter_runs(request: Request, workspace_id: UUID | None) -> QuerySet[services.Run]:
+def filter_runs(
+    request: Request, workspace_id: UUID | None, *, scope: str | None = None
+) -> QuerySet[services.Run]:
     """The runs that the query parameters ask for; None is every workspace."""
     times = read_time_range(request)
     return services.list_runs(
@@ -144,6 +150,7 @@ def filter_runs(request: Request, workspace_id: UUID | None) -> QuerySet[service
         since=times.since,
         until=times.until,
         chain_id=read_uuid(request, "chain_id"),
+        scope=scope,
     )
 
 

@@ -63,7 +63,7 @@ def create_action(
         ExternalKeyTaken: the ``external_key`` is in use.
     """
     check_fields(fields, current=None)
-    row = Action(workspace_id=workspace_id, created_by=str(caller), updated_at=now)
+    row = Action(workspace_id=workspace_id, created_by=str(caller), created_at=now)
     with transaction.atomic():
         _assign(row, fields)
         _save(row, is_new=True)

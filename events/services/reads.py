@@ -72,9 +72,18 @@ def list_run_events(*, workspace_id: UUID, chain_id: UUID, run_id: UUID) -> list
     return select_from_run(order_chain(later), run_id=run_id)
 
 
-def list_trigger_events(*, workspace_id: UUID, trigger_id: UUID) -> QuerySet[Event]:
-    """Everything in the chains that a trigger began, without what callers did to the trigger."""
+def list_trigger_events(
+    *,
+    workspace_id: UUID,
+    trigger_id: UUID,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> QuerySet[Event]:
+    """Everything in the chains that a trigger began, without what callers did to the trigger;
+    ``since`` is included, ``until`` not.
+    """
     events = Event.objects.filter(
         workspace_id=workspace_id, trigger_id=trigger_id, source=AUTOMATION
     )
-    return events.exclude(event_type__in=AUDIT_TYPES).not_before(trigger_id)
+    chains = events.exclude(event_type__in=AUDIT_TYPES).not_before(trigger_id)
+    return chains.between(since, until)

@@ -1,5 +1,6 @@
 """The API of actions: shapes, refusals, who may do what."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -36,6 +37,10 @@ class TestLifeOfAnAction:
         assert created["secret_config_present"] is True
         assert created["created_by"].startswith("key:")
         assert created["created_at"].endswith("Z")
+        created_at, updated_at = (
+            dt.datetime.fromisoformat(created[name]) for name in ("created_at", "updated_at")
+        )
+        assert created_at <= updated_at
         assert alice.client.get(url).json() == created
 
         changed = send(alice.client, "PUT", url, {**created, "name": "Renamed", "retry": None})

@@ -159,6 +159,11 @@ def test_the_docs_come_from_here_alone(client: Client) -> None:
         assert response.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/"])
-def test_these_doors_are_read_only(client: Client, path: str) -> None:
-    assert client.post(path).status_code == 405
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_these_doors_are_read_only(path: str, method: str) -> None:
+    strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    answer = strict.generic(method, path)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"] == "method_not_allowed"

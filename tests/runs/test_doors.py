@@ -13,7 +13,7 @@ from runs.execution import drain_queue
 from runs.models import Run
 from tests.clients import open_door
 from tests.factories import ActionFactory, WorkspaceFactory, queue_run
-from workspaces.services import new_id
+from workspaces.services import SYSTEM_SLUG, list_workspaces, new_id
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("rings")]
 
@@ -237,6 +237,16 @@ def test_an_operator_lists_the_runs_of_all_workspaces(action: Action) -> None:
     assert list_ids(operator, "/v1/runs", status="completed") == []
     expect_problem(operator.get("/v1/runs", {"workspace_id": "x"}), 422, pointer="/workspace_id")
     assert list_ids(operator, f"/v1/{theirs.workspace_id}/runs") == [str(theirs.id)]
+
+
+def test_an_operator_lists_runs_by_scope(action: Action) -> None:
+    mine = queue_run(action)
+    system = list_workspaces().get(slug=SYSTEM_SLUG)
+    everybodys = queue_run(ActionFactory(workspace=system))
+    operator = open_door(None, "operator")
+    assert list_ids(operator, "/v1/runs", scope="global") == [str(everybodys.id)]
+    assert list_ids(operator, "/v1/runs", scope="workspace") == [str(mine.id)]
+    expect_problem(operator.get("/v1/runs", {"scope": "x"}), 422, pointer="/scope")
 
 
 def test_a_workspaces_key_does_not_list_across_workspaces() -> None:

@@ -40,6 +40,8 @@ def test_a_trigger_is_created_with_every_default(alice: Person, action: Action) 
     trigger = create(alice, action)
     times = {name: trigger.pop(name) for name in ("created_at", "updated_at")}
     assert all(time.endswith("Z") for time in times.values())
+    created_at, updated_at = map(dt.datetime.fromisoformat, times.values())
+    assert created_at <= updated_at
     assert uuid.UUID(trigger.pop("id")).version == 7
     assert trigger.pop("created_by").startswith("key:")
     assert trigger == {

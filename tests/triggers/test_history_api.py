@@ -63,6 +63,24 @@ def test_the_history_holds_the_chains_and_not_the_audit(alice: Person, trigger: 
     assert page["items"][0]["run_id"] == fired[1]["run_id"]
 
 
+def test_the_history_can_be_cut_by_time(alice: Person, trigger: Trigger) -> None:
+    url = f"{alice.url}/{trigger.pk}"
+    alice.client.post(f"{url}/fire", format="json")
+    past, future = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+    for parameters, count in (
+        ({"since": past}, 1),
+        ({"until": future}, 1),
+        ({"from": past, "to": future}, 1),
+        ({"since": future}, 0),
+        ({"until": past}, 0),
+    ):
+        page = alice.client.get(f"{url}/runs", parameters).json()
+        assert len(page["items"]) == count, parameters
+    refused = alice.client.get(f"{url}/runs", {"since": "yesterday"})
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/since"
+
+
 def test_a_row_of_the_ledger_is_shown_with_every_member(bob: Person, trigger: Trigger) -> None:
     fire = add_fire(trigger, scheduled_for=NOW, run_id=new_id(), fired_event_id=new_id())
     assert find(bob, trigger) == [

@@ -1,6 +1,7 @@
 """Destinations by HTTP: created with a secret shown once, changed, listed, deleted."""
 
 import base64
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -64,6 +65,10 @@ def test_a_destination_is_made_with_a_secret_that_is_shown_once(
     made = answer.json()
     assert answer.status_code == 201, made
     assert set(made) == MEMBERS | {"secret"}
+    created_at, updated_at = (
+        dt.datetime.fromisoformat(made[name]) for name in ("created_at", "updated_at")
+    )
+    assert created_at <= updated_at
     secret = made["secret"]
     assert secret.startswith("whsec_")
     assert len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) == 32

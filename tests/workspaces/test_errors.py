@@ -152,15 +152,29 @@ def test_any_json_is_read(alice: Person, value: object) -> None:
         (b"{", "syntax"),
         (b"{'a': 1}", "syntax"),
         (b'{"a": NaN}', "syntax"),
-        (b'{"a": 1e999}', "number_out_of_range"),
         (b'{"a": 1, "a": 2}', "duplicate_key"),
-        (b'{"a": "\\u0000"}', "unstorable_text"),
         (b'{"a": "\xff"}', "not_utf8"),
         (b"[" * 10_000, "too_deep"),
     ],
 )
 def test_a_body_that_is_not_well_formed_is_400(alice: Person, body: bytes, reason: str) -> None:
     problem = _read_problem(_post(alice, body), 400, "bad_request")
+    assert problem["errors"][0]["code"] == reason
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"a": 1e999}', "number_out_of_range"),
+        (b'{"a": 100000000000000000000}', "number_out_of_range"),
+        (b'{"a": "\\u0000"}', "unstorable_text"),
+        (b'{"a": "\\ud800"}', "unstorable_text"),
+    ],
+)
+def test_a_well_formed_value_that_nothing_takes_is_422(
+    alice: Person, body: bytes, reason: str
+) -> None:
+    problem = _read_problem(_post(alice, body), 422, "unprocessable_entity")
     assert problem["errors"][0]["code"] == reason
 
 
@@ -187,7 +201,9 @@ def test_no_body_is_an_empty_object_whatever_its_type(alice: Person, content_typ
 def test_a_body_over_one_mebibyte_is_413(alice: Person) -> None:
     padding = b" " * (1024 * 1024 - 2)
     assert _post(alice, b"{}" + padding).status_code == 200
-    _read_problem(_post(alice, b"{} " + padding), 413, "payload_too_large")
+    refused = _post(alice, b"{} " + padding)
+    _read_problem(refused, 413, "payload_too_large")
+    assert refused.headers["Connection"] == "close"
 
 
 def test_a_body_without_a_length_is_411(alice: Person) -> None:
@@ -197,6 +213,12 @@ def test_a_body_without_a_length_is_411(alice: Person) -> None:
         headers={"Transfer-Encoding": "chunked", "Content-Type": "application/json"},
     )
     _read_problem(response, 411, "length_required")
+    assert response.headers["Connection"] == "close"
+
+
+def test_other_answers_leave_the_connection_open(alice: Person) -> None:
+    for response in (_post(alice, b"{}"), _post(alice, b"{")):
+        assert "Connection" not in response.headers
 
 
 def test_answers_are_json_whatever_is_accepted(alice: Person) -> None:

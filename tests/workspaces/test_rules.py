@@ -161,3 +161,8 @@ def test_an_id_is_read_from_its_canonical_form_alone(value: uuid.UUID) -> None:
 @given(st.text())
 def test_any_other_text_is_no_id(text: str) -> None:
     assert parse_id(text) is None
+
+
+@pytest.mark.parametrize("kind", [problems.LengthRequired, problems.PayloadTooLarge])
+def test_a_body_refused_unread_ends_the_connection(kind: type[ServiceError]) -> None:
+    assert kind("Too much.").headers == {"Connection": "close"}

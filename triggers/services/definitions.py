@@ -52,7 +52,9 @@ def create_trigger(
         checked = check_fields(fields, workspace_id=workspace_id, now=now)
         if checked.get("schedule") is not None:
             _refuse_one_scheduled_more(workspace_id, limits)
-        trigger = Trigger(workspace_id=workspace_id, created_by=str(caller), **checked)
+        trigger = Trigger(
+            workspace_id=workspace_id, created_by=str(caller), created_at=now, **checked
+        )
         _save(trigger, is_new=True)
         trigger.refresh_from_db()
         next_fire_at = compute_next_slot(trigger, after=now) if trigger.is_active else None

@@ -107,11 +107,20 @@ def list_fires(
     )
 
 
-def list_trigger_history(*, workspace_id: uuid.UUID, trigger_id: uuid.UUID) -> QuerySet[Event]:
-    """All events of the trigger's chains, not its audit events.
+def list_trigger_history(
+    *,
+    workspace_id: uuid.UUID,
+    trigger_id: uuid.UUID,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> QuerySet[Event]:
+    """All events of the trigger's chains, not its audit events; ``since`` is inclusive, ``until``
+    exclusive.
 
     Raises:
         TriggerNotFound: there is none in this workspace.
     """
     find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
-    return list_trigger_events(workspace_id=workspace_id, trigger_id=trigger_id)
+    return list_trigger_events(
+        workspace_id=workspace_id, trigger_id=trigger_id, since=since, until=until
+    )

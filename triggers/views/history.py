@@ -27,11 +27,16 @@ class TriggerRunsView(WorkspaceView):
         HistoryEventSerializer,
         summary="List the events of a trigger's chains, newest first",
         max_limit=MAX_LIMIT,
+        parameters=TIME_RANGE_PARAMETERS,
     )
     def get(self, request: Request, workspace_id: str, trigger_id: str) -> Response:
         """A page of the trigger's history; its audit events are not among it."""
+        times = read_time_range(request)
         events = services.list_trigger_history(
-            workspace_id=self.workspace.pk, trigger_id=read_trigger_id(trigger_id)
+            workspace_id=self.workspace.pk,
+            trigger_id=read_trigger_id(trigger_id),
+            since=times.since,
+            until=times.until,
         )
         return paginate(request, events, render_page=_render_events, max_limit=MAX_LIMIT)
 

@@ -73,7 +73,9 @@ def create_destination(
     try:
         with transaction.atomic():
             _refuse_trigger(workspace_id=workspace_id, trigger_id=given["trigger_id"])
-            row = Destination(workspace_id=workspace_id, created_by=str(caller), **given)
+            row = Destination(
+                workspace_id=workspace_id, created_by=str(caller), created_at=now, **given
+            )
             _save(row, is_new=True)
             add_secret(row.pk, secret)
             _record(row, created_by=caller)

@@ -55,31 +55,32 @@ def render_bad_request(request: HttpRequest, exception: Exception) -> HttpRespon
     """Django's handler400."""
     if request.path.startswith(_BROWSER_PATHS):
         return defaults.bad_request(request, exception)
-    return _render_plain(request, translate_exception(exception))
+    return render_problem(request, translate_exception(exception))
 
 
 def render_forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
     if request.path.startswith(_BROWSER_PATHS):
         return defaults.permission_denied(request, exception)
-    return _render_plain(request, translate_exception(exception))
+    return render_problem(request, translate_exception(exception))
 
 
 def render_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404."""
     if request.path.startswith(_BROWSER_PATHS):
         return defaults.page_not_found(request, exception)
-    return _render_plain(request, problems.NotFound("There is nothing at this path."))
+    return render_problem(request, problems.NotFound("There is nothing at this path."))
 
 
 def render_server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500."""
     if request.path.startswith(_BROWSER_PATHS):
         return defaults.server_error(request)
-    return _render_plain(request, translate_exception(sys.exception()))
+    return render_problem(request, translate_exception(sys.exception()))
 
 
-def _render_plain(request: HttpRequest, error: ServiceError) -> HttpResponse:
+def render_problem(request: HttpRequest, error: ServiceError) -> HttpResponse:
+    """The problem as a plain Django answer."""
     body = build_problem(error, instance=request.path, request_id=read_request_id(request))
     return JsonResponse(body, status=error.status, headers=error.headers, content_type=PROBLEM_TYPE)
 

@@ -1,7 +1,7 @@
 """Bodies: JSON and nothing else, whole, of a known length."""
 
 from collections.abc import Iterable, Mapping
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import JSONParser
@@ -9,7 +9,10 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from workspaces.rules.json_text import MalformedJson, parse_json
-from workspaces.rules.problems import BadRequest, FieldError, LengthRequired
+from workspaces.rules.problems import BadRequest, FieldError, LengthRequired, Unprocessable
+
+# Well-formed JSON all the same: a value that no field takes, so 422 as for any other.
+_VALUES_NOT_TAKEN = frozenset({"number_out_of_range", "unstorable_text"})
 
 
 class StrictJSONParser(JSONParser):
@@ -24,7 +27,7 @@ class StrictJSONParser(JSONParser):
         try:
             return parse_json(stream.read())
         except MalformedJson as error:
-            raise BadRequest(str(error), errors=[FieldError("", error.code, str(error))]) from None
+            _refuse_body(error)
 
 
 class JsonNegotiation(DefaultContentNegotiation):
@@ -48,3 +51,8 @@ def refuse_chunked(request: Request) -> None:
     """
     if request.META.get("HTTP_TRANSFER_ENCODING") and not request.META.get("CONTENT_LENGTH"):
         raise LengthRequired("Send the body with a Content-Length, not chunked.")
+
+
+def _refuse_body(error: MalformedJson) -> NoReturn:
+    kind = Unprocessable if error.code in _VALUES_NOT_TAKEN else BadRequest
+    raise kind(str(error), errors=[FieldError("", error.code, str(error))]) from None

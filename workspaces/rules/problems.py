@@ -79,11 +79,21 @@ class Conflict(ServiceError):
     code, status, title = "conflict", 409, "Conflict"
 
 
-class LengthRequired(ServiceError):
+class BodyUnread(ServiceError):
+    """A body was refused unread: the server drops the connection then, and the client is told, lest
+    it send its next request into the void.
+    """
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {**super().headers, "Connection": "close"}
+
+
+class LengthRequired(BodyUnread):
     code, status, title = "length_required", 411, "Length Required"
 
 
-class PayloadTooLarge(ServiceError):
+class PayloadTooLarge(BodyUnread):
     code, status, title = "payload_too_large", 413, "Content Too Large"
 
 
