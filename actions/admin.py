@@ -1,13 +1,16 @@
 """The admin of actions: to look, to enable and to disable. Secrets are never shown."""
 
 import datetime as dt
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from actions.models import Action
+from actions.models import Action, OutboundCall
+from actions.rules.outbound_calls import CALL_STATUSES
 from actions.services import update_action
+from events.admin import ReadOnlyAdmin
 from workspaces.rules.callers import Caller
 
 
@@ -44,6 +47,28 @@ class ActionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Disable: its triggers fire nothing", permissions=["switch"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
         _switch(request, queryset, is_enabled=False)
+
+
+class CallStatusFilter(admin.SimpleListFilter):
+    """By status, without asking the table which ones there are."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status, status) for status in CALL_STATUSES]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[OutboundCall]
+    ) -> QuerySet[OutboundCall]:
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
+@admin.register(OutboundCall)
+class OutboundCallAdmin(ReadOnlyAdmin):
+    list_display = ("id", "phone_to", "status", "attempt", "next_attempt_at", "workspace_id")
+    list_filter = (CallStatusFilter,)
+    id_fields = ("id", "workspace_id", "trigger_id", "run_id", "chain_id")
 
 
 def _switch(request: HttpRequest, queryset: QuerySet[Action], *, is_enabled: bool) -> None:

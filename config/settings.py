@@ -35,6 +35,10 @@ CLOCKHOOK_PUBLIC_URL = (
 CLOCKHOOK_BASE_URL = STACK.get("base_url") or CLOCKHOOK_PUBLIC_URL
 CLOCKHOOK_ALLOW_PRIVATE_TARGETS = environment.read_flag("CLOCKHOOK_ALLOW_PRIVATE_TARGETS")
 CLOCKHOOK_DATA = DATA_DIR
+# Who places outbound calls: a key of actions.providers.PROVIDERS.
+CLOCKHOOK_CALL_PROVIDER = os.environ.get("CLOCKHOOK_CALL_PROVIDER") or "console"
+# Where the console provider notes what it placed; empty: it prints only.
+CLOCKHOOK_CONSOLE_CALLS_FILE = os.environ.get("CLOCKHOOK_CONSOLE_CALLS_FILE", "")
 # Which kind of process this is: "web", "worker", "beat"; empty for commands and tests.
 CLOCKHOOK_ROLE = os.environ.get("CLOCKHOOK_ROLE", "")
 

@@ -21,6 +21,8 @@ class Run(models.Model):
     fire_id = models.UUIDField(null=True)
     action_id = models.UUIDField()
     action_type = models.CharField(max_length=64)
+    # Whose events its moves write; runs of another family than "trigger" are internal.
+    family = models.CharField(max_length=16, default="trigger")
     queue = models.CharField(max_length=16)
     status = models.CharField(max_length=16)
     cause = models.CharField(max_length=16)

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from events.rules.event import EVENT_TYPES
-from runs.rules.states import TRANSITIONS
+from runs.rules.states import FAMILIES, OUTBOUND, TRANSITIONS, TRIGGER
 from tests.sources import ROOMS, ROOT, find_sources, name, parse
 
 SYSTEM_TYPE = re.compile(r"(trigger|outbound|webhook)\.[a-z_]+")
@@ -23,6 +23,13 @@ def test_the_picture_of_states_shows_the_same_moves_and_the_claim() -> None:
     page = (ROOT / "docs/states.md").read_text()
     arrows = set(re.findall(r"^    (\w+) --> (\w+):", page, re.MULTILINE))
     assert arrows == {*TRANSITIONS, ("queued", "running")}
+
+
+def test_a_call_makes_the_moves_of_a_run_under_the_names_on_the_page() -> None:
+    page = (ROOT / "docs/states.md").read_text()
+    names = dict(re.findall(r"^\| `(trigger\.\w+)` \| `(outbound\.\w+)`", page, re.MULTILINE))
+    assert FAMILIES[TRIGGER] is TRANSITIONS
+    assert FAMILIES[OUTBOUND] == {move: names[event] for move, event in TRANSITIONS.items()}
 
 
 @pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))

@@ -26,7 +26,10 @@ MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 50
 MAX_MEDIAN_FUNCTION_LINES = 12
 # What is one thing and longer even so, with a limit of its own and the reason beside it.
-LONGER_FILES: dict[str, int] = {}
+LONGER_FILES: dict[str, int] = {
+    # Every setting in one file is the point of it.
+    "config/settings.py": 340,
+}
 LONGER_FUNCTIONS: dict[str, int] = {}
 
 

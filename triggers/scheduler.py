@@ -20,7 +20,13 @@ from django.db.models import F, QuerySet
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from runs.services import fail_late_starts, reap_expired_leases, ring_due_queues
+from runs.services import (
+    fail_late_starts,
+    reap_expired_leases,
+    report_finished_calls,
+    ring_due_queues,
+    start_due_calls,
+)
 from triggers.services import (
     fire_due_triggers,
     forget_dead_heartbeats,
@@ -126,6 +132,8 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         self._schedule_asked_at = 0.0
         self._chores = [
             _Chore("fire_due_triggers", self._fire_due, 0.0),
+            _Chore("start_due_calls", _start_due_calls, 1.0),
+            _Chore("report_finished_calls", _report_finished_calls, 1.0),
             _Chore("ring_due_queues", ring_due_queues, 1.0),
             _Chore("reap_expired_leases", reap_expired_leases, 2.0),
             _Chore("fail_late_starts", fail_late_starts, 2.0),
@@ -271,6 +279,14 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
 
 def _forget_dead_heartbeats() -> None:
     forget_dead_heartbeats(now=read_now())
+
+
+def _start_due_calls() -> None:
+    start_due_calls(now=read_now())
+
+
+def _report_finished_calls() -> None:
+    report_finished_calls(now=read_now())
 
 
 def _resume_elapsed() -> None:

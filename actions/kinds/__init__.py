@@ -11,6 +11,8 @@ from actions.kinds.base import Kind
 from actions.kinds.emit_event import EmitEvent
 from actions.kinds.http_request import HttpRequest
 from actions.kinds.noop import Noop
+from actions.kinds.place_outbound_call import PlaceOutboundCall
+from actions.kinds.schedule_outbound_call import ScheduleOutboundCall
 from actions.rules.retry import RetryPolicy
 from actions.rules.schemas import check_schema
 
@@ -19,9 +21,14 @@ logger = logging.getLogger(__name__)
 ENTRY_POINT_GROUP = "clockhook.action_kinds"
 
 KINDS: dict[str, Kind] = {
+    "schedule_outbound_call": ScheduleOutboundCall(),
     "http_request": HttpRequest(),
     "emit_event": EmitEvent(),
     "noop": Noop(),
+}
+# Performed for the product itself: no action has such a type.
+INTERNAL_KINDS: dict[str, Kind] = {
+    "place_outbound_call": PlaceOutboundCall(),
 }
 
 

@@ -42,6 +42,10 @@ class ActionCall:
     timeout_seconds: float
     cancelled: threading.Event
     now: dt.datetime
+    # How many of the attempts were lost with their worker, and are made again.
+    lost_leases: int = 0
+    # The attempt before this one was lost with its worker: it may have had its effects.
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,14 @@ class Failed:
     """Not done. ``code`` is for programs, ``message`` for people; neither holds a secret.
 
     ``retryable``: the same call may succeed later. ``retry_after_seconds`` is the target's own
-    wish.
+    wish. ``spends_attempt`` False: nothing was tried yet, and the attempt is given back.
     """
 
     code: str
     message: str
     retryable: bool
     retry_after_seconds: float | None = None
+    spends_attempt: bool = True
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,15 @@ class ChecksConfig(Protocol):
         """What is wrong with an unrendered config that the schema accepts; pointers into the
         config.
         """
+        ...
+
+
+@runtime_checkable
+class ChecksInput(Protocol):
+    """A kind that checks more of an input than its schema can say."""
+
+    def check_input(self, given: Mapping[str, Any]) -> list[FieldError]:
+        """What is wrong with an input that the schema accepts; pointers into the input."""
         ...
 
 

@@ -1,10 +1,21 @@
 """The verbs of this room: all that doors and higher rooms may call."""
 
+from actions.models import OutboundCall
+from actions.services.calls import (
+    CallReading,
+    cancel_pending_call,
+    find_call,
+    find_finished_calls,
+    hang_up,
+    list_calls,
+)
+from actions.services.dispatch import CallStep, DueCall, claim_due_calls, follow_calls
 from actions.services.performing import build_call, perform_action
 from actions.services.specs import (
     ActionNotFound,
     ActionSpec,
     InputRefused,
+    build_internal_spec,
     check_input,
     choose_run_retry,
     find_action,
@@ -27,18 +38,30 @@ __all__ = [
     "ActionNotFound",
     "ActionSpec",
     "ActionType",
+    "CallReading",
+    "CallStep",
+    "DueCall",
     "ExternalKeyTaken",
     "InputRefused",
+    "OutboundCall",
     "Plan",
     "Trial",
     "build_call",
+    "build_internal_spec",
+    "cancel_pending_call",
     "check_input",
     "choose_run_retry",
+    "claim_due_calls",
     "create_action",
     "delete_action",
     "find_action",
+    "find_call",
+    "find_finished_calls",
+    "follow_calls",
+    "hang_up",
     "list_action_types",
     "list_actions",
+    "list_calls",
     "load_actions",
     "perform_action",
     "plan_action",

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from django.db import connection, transaction
 
-from actions.kinds import find_kind
+from actions.kinds import INTERNAL_KINDS, find_kind
 from actions.kinds.base import ActionCall, Completed, Delegated, Failed, Kind, Outcome
 from actions.rules.json_values import find_storage_problem
 from actions.rules.templates import TemplateTooLarge, render_template
@@ -39,6 +39,8 @@ class Attempt(TypedDict):
     scheduled_for: NotRequired[dt.datetime | None]
     trigger: NotRequired[Mapping[str, Any]]
     workspace: NotRequired[Mapping[str, Any]]
+    lost_leases: NotRequired[int]
+    is_repeat: NotRequired[bool]
     # Instead of the action's own.
     timeout_seconds: NotRequired[float]
 
@@ -52,7 +54,7 @@ def perform_action(spec: ActionSpec, **attempt: Unpack[Attempt]) -> Outcome:
     Raises:
         django.db.Error: the caller's transaction itself is lost, as with its connection.
     """
-    kind = find_kind(spec.action_type)
+    kind = find_kind(spec.action_type) or INTERNAL_KINDS.get(spec.action_type)
     if kind is None:
         return Failed(
             "unknown_action_type", f"There is no kind {spec.action_type}.", retryable=False
@@ -95,6 +97,8 @@ def build_call(spec: ActionSpec, **attempt: Unpack[Attempt]) -> ActionCall:
         timeout_seconds=attempt.get("timeout_seconds", spec.timeout_seconds),
         cancelled=attempt["cancelled"],
         now=attempt["now"],
+        lost_leases=attempt.get("lost_leases", 0),
+        is_repeat=attempt.get("is_repeat", False),
     )
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from actions.kinds import find_kind
-from actions.kinds.base import QueueName
+from actions.kinds import INTERNAL_KINDS, find_kind
+from actions.kinds.base import ChecksInput, Kind, QueueName
 from actions.models import Action
 from actions.rules.retry import DEFAULT_RETRY, RetryPolicy, choose_retry
 from actions.rules.schemas import find_schema_errors
@@ -88,6 +88,28 @@ def build_spec(row: Action) -> ActionSpec:
     )
 
 
+def build_internal_spec(action_type: str, *, workspace_id: UUID, action_id: UUID) -> ActionSpec:
+    """The spec of one of ``INTERNAL_KINDS``; ``action_id`` is the action whose work it does."""
+    kind = INTERNAL_KINDS[action_type]
+    return ActionSpec(
+        id=action_id,
+        workspace_id=workspace_id,
+        workspace_name="",
+        workspace_slug="",
+        name=kind.name,
+        action_type=action_type,
+        queue=kind.queue,
+        config={},
+        input_schema=None,
+        retry=kind.default_retry,
+        given_retry=None,
+        timeout_seconds=60.0,
+        max_concurrency=None,
+        enabled=True,
+        secret_config=None,
+    )
+
+
 def choose_run_retry(spec: ActionSpec, trigger_retry: Mapping[str, Any] | None) -> RetryPolicy:
     """The policy of a run: the trigger's as a whole, else the action's, else the kind's.
 
@@ -110,8 +132,14 @@ def check_input(spec: ActionSpec, input: Mapping[str, Any]) -> None:  # noqa: A0
     for schema in schemas:
         if schema is not None and schema != _ANY_OBJECT:
             errors += [error for error in find_schema_errors(schema, input) if error not in errors]
+    if kind is not None and not errors:
+        errors += _find_input_problems(kind, input)
     if errors:
         raise InputRefused("The action refuses this input.", errors=errors)
+
+
+def _find_input_problems(kind: Kind, given: Mapping[str, Any]) -> list[FieldError]:
+    return kind.check_input(given) if isinstance(kind, ChecksInput) else []
 
 
 def _read_rows() -> Any:

@@ -131,6 +131,64 @@ _CHAIN = (
         },
     ),
 )
+_CALLS = (
+    EventType(
+        "outbound.scheduled",
+        "A call was scheduled, by a run.",
+        {
+            **_TRIGGERED_BY,
+            "call_id": "the call",
+            "next_attempt_at": "the first attempt is made no earlier: its window opens then",
+            "phone_to": "the number to call",
+            "phone_from": "the number to call from",
+            "reason": "as given",
+            "goal": "as given",
+            "priority": "1 to 10; higher ones first",
+            "max_attempts": "as given",
+            "retry_backoff_minutes": "as given",
+            "window": "`{start, end, timezone, days}`",
+            "service_id": "as given",
+            "patient_entity_id": "as given",
+            "provider": "who will place it",
+        },
+    ),
+    EventType(
+        "outbound.dispatched",
+        "An attempt was placed.",
+        {
+            **_TRIGGERED_BY,
+            "attempt": "its number, from 1",
+            "call_sid": "the provider's id of it",
+            "provider": "who placed it",
+        },
+    ),
+    EventType(
+        "outbound.retrying",
+        "An attempt failed, or its worker vanished; another will follow.",
+        {
+            **_TRIGGERED_BY,
+            "attempt": "the number of the attempt that failed",
+            "reason": "why, such as `busy`",
+            "error": "`{code, message, retryable}`",
+            "next_attempt_at": "not before then",
+        },
+    ),
+    EventType(
+        "outbound.completed",
+        "The call was answered, and ended.",
+        {**_TRIGGERED_BY, "attempt": "which one", "call_sid": "its id", "outcome": "`answered`"},
+    ),
+    EventType(
+        "outbound.failed",
+        "No attempt is left, or none can succeed.",
+        {**_TRIGGERED_BY, "attempt": "the last one", "reason": "why", **_ERROR},
+    ),
+    EventType(
+        "outbound.cancelled",
+        "A caller ended the call.",
+        {**_TRIGGERED_BY, "cancelled_by": "who: `key:<id>` or `user:<id>`"},
+    ),
+)
 _TRIGGER_CHANGES = (
     EventType(
         "trigger.auto_paused",
@@ -173,7 +231,7 @@ _DELIVERIES = (
 
 # Every system type that any room writes; docs/events.md explains them to users.
 EVENT_TYPES: Final[dict[str, EventType]] = {
-    word.name: word for word in (*_CHAIN, *_TRIGGER_CHANGES, *_DELIVERIES)
+    word.name: word for word in (*_CHAIN, *_CALLS, *_TRIGGER_CHANGES, *_DELIVERIES)
 }
 # What callers did to a trigger: no part of its history of fires.
 AUDIT_TYPES: Final = (

@@ -3,10 +3,12 @@
 from runs.execution.claim import find_due_queues
 from runs.execution.drain import drain_queue
 from runs.execution.reap import fail_late_starts, reap_expired_leases
+from runs.execution.settle import choose_move
 from runs.execution.transitions import Move, write_transitions
 
 __all__ = [
     "Move",
+    "choose_move",
     "drain_queue",
     "fail_late_starts",
     "find_due_queues",

@@ -27,10 +27,14 @@ class ClaimedRun:
     workspace_id: uuid.UUID
     trigger_id: uuid.UUID | None
     action_id: uuid.UUID
+    action_type: str
+    family: str
     status: str
     triggered_by: str
     scheduled_for: dt.datetime | None
     input: dict[str, Any]
+    # Of the attempt before this one.
+    error: dict[str, Any] | None
     attempt: int
     lost_leases: int
     retry: dict[str, Any]
@@ -161,7 +165,9 @@ def _take(sql: str, parameters: dict[str, Any]) -> list[ClaimedRun]:
         cursor.execute(sql, parameters)
         rows = [dict(zip(_CLAIMED_NAMES, row, strict=True)) for row in cursor.fetchall()]
     # Django leaves jsonb as text, for its fields to decode.
-    return [
-        ClaimedRun(**{**row, "input": json.loads(row["input"]), "retry": json.loads(row["retry"])})
-        for row in rows
-    ]
+    return [ClaimedRun(**{**row, **_decode(row)}) for row in rows]
+
+
+def _decode(row: dict[str, Any]) -> dict[str, Any]:
+    names = ("input", "retry", "error")
+    return {name: None if row[name] is None else json.loads(row[name]) for name in names}

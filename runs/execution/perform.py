@@ -14,11 +14,12 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from actions.kinds.base import Failed
-from actions.services import ActionSpec, load_actions, perform_action
+from actions.services import ActionSpec, build_internal_spec, load_actions, perform_action
 from runs.execution.claim import ClaimedRun
 from runs.execution.heartbeat import heartbeat
-from runs.execution.settle import Outcome, choose_move, settle_run
+from runs.execution.settle import WORKER_LOST, Outcome, choose_move, settle_run
 from runs.execution.transitions import write_transitions
+from runs.rules import states
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +98,7 @@ def _perform(
     specs: dict[uuid.UUID, ActionSpec],
     cancelled: threading.Event | None = None,
 ) -> Outcome:
-    spec = specs.get(run.action_id)
+    spec = _choose_spec(run, specs)
     if spec is None:
         return Failed("action_deleted", "the action was deleted before the run", retryable=False)
     return perform_action(
@@ -112,4 +113,15 @@ def _perform(
         scheduled_for=run.scheduled_for,
         cancelled=cancelled or threading.Event(),
         now=run.claimed_at,
+        lost_leases=run.lost_leases,
+        is_repeat=run.error is not None and run.error["code"] == WORKER_LOST,
+    )
+
+
+def _choose_spec(run: ClaimedRun, specs: dict[uuid.UUID, ActionSpec]) -> ActionSpec | None:
+    """An internal run outlives the action that asked for its work."""
+    if run.family == states.TRIGGER:
+        return specs.get(run.action_id)
+    return build_internal_spec(
+        run.action_type, workspace_id=run.workspace_id, action_id=run.action_id
     )

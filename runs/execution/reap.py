@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from runs.execution.settle import describe_error
+from runs.execution.settle import WORKER_LOST, describe_error
 from runs.execution.transitions import Move, write_transitions
 from runs.models import Run
 from runs.rules import states
@@ -54,7 +54,7 @@ def _take_back(run: Run) -> Move:
     return Move(
         run=run,
         to_status=decision.to_status,
-        error=describe_error("worker_lost", message, retryable=decision.to_status == states.QUEUED),
+        error=describe_error(WORKER_LOST, message, retryable=decision.to_status == states.QUEUED),
         delay_seconds=decision.delay_seconds,
         is_lost_lease=True,
     )

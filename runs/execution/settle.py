@@ -10,6 +10,7 @@ from actions.kinds.base import Completed, Delegated, Failed
 from actions.rules.retry import RetryPolicy
 from runs.execution.claim import ClaimedRun
 from runs.execution.transitions import Move, write_transitions
+from runs.models import Run
 from runs.rules import states
 from runs.rules.retry import decide_after_failure
 
@@ -17,8 +18,10 @@ log = structlog.get_logger(__name__)
 
 Outcome = Completed | Failed | Delegated
 
+WORKER_LOST = "worker_lost"
 
-def choose_move(run: ClaimedRun, outcome: Outcome, *, jitter: float) -> Move:
+
+def choose_move(run: ClaimedRun | Run, outcome: Outcome, *, jitter: float) -> Move:
     """The move that an outcome makes; ``jitter`` in [0, 1) spreads retries."""
     if isinstance(outcome, Completed):
         return Move(
@@ -34,6 +37,15 @@ def choose_move(run: ClaimedRun, outcome: Outcome, *, jitter: float) -> Move:
             output=outcome.output,
             deadline_seconds=outcome.deadline_seconds,
         )
+    error = describe_error(outcome.code, outcome.message, retryable=outcome.retryable)
+    if not outcome.spends_attempt:
+        return Move(
+            run=run,
+            to_status=states.QUEUED,
+            error=error,
+            delay_seconds=outcome.retry_after_seconds or 0.0,
+            is_attempt_given_back=True,
+        )
     decision = decide_after_failure(
         RetryPolicy.from_json(run.retry),
         failures=run.attempt - run.lost_leases,
@@ -44,7 +56,7 @@ def choose_move(run: ClaimedRun, outcome: Outcome, *, jitter: float) -> Move:
     return Move(
         run=run,
         to_status=decision.to_status,
-        error=describe_error(outcome.code, outcome.message, retryable=outcome.retryable),
+        error=error,
         delay_seconds=decision.delay_seconds,
     )
 

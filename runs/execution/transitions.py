@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from django.db import connection
 from psycopg.types.json import Jsonb
 
+from actions.services import CallStep, follow_calls
 from events.rules.event import NewEvent
 from events.services import append_events
 from runs.rules import states
@@ -24,6 +25,10 @@ class RunInHand(Protocol):
     def workspace_id(self) -> uuid.UUID: ...
     @property
     def trigger_id(self) -> uuid.UUID | None: ...
+    @property
+    def family(self) -> str: ...
+    @property
+    def input(self) -> Any: ...
     @property
     def status(self) -> str: ...
     @property
@@ -52,6 +57,7 @@ class Move:
     delay_seconds: float = 0.0
     deadline_seconds: float | None = None
     is_lost_lease: bool = False
+    is_attempt_given_back: bool = False
     event_ids: Sequence[uuid.UUID] = ()
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -68,15 +74,17 @@ UPDATE runs_run r SET status = m.to_status,
         THEN clock_timestamp() + make_interval(secs => m.deadline_seconds) END,
     ended_at = CASE WHEN m.to_status = ANY(%(terminal)s) THEN clock_timestamp() END,
     lost_leases = r.lost_leases + m.lost,
+    attempt = r.attempt - m.given_back,
     lease_token = NULL, lease_until = NULL,
     last_event_id = m.event_id
 FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(from_statuses)s::text[], %(to_statuses)s::text[],
     %(outputs)s::jsonb[], %(errors)s::jsonb[], %(delays)s::float8[], %(deadlines)s::float8[],
-    %(losses)s::int[], %(event_ids)s::uuid[])
+    %(losses)s::int[], %(given_back)s::int[], %(event_ids)s::uuid[])
     AS m(id, token, from_status, to_status, output, error, delay_seconds, deadline_seconds, lost,
-        event_id)
+        given_back, event_id)
 WHERE r.id = m.id AND r.status = m.from_status AND r.lease_token IS NOT DISTINCT FROM m.token
-RETURNING r.id, r.available_at, r.ended_at, r.attempt,
+RETURNING r.id, r.available_at, r.ended_at, r.attempt + m.given_back,
+    r.attempt + m.given_back - r.lost_leases + m.lost,
     (extract(epoch FROM r.ended_at - coalesce(r.started_at, r.ended_at)) * 1000)::float8,
         clock_timestamp()
 """
@@ -87,6 +95,8 @@ class _Written:
     available_at: dt.datetime
     ended_at: dt.datetime | None
     attempt: int
+    # The attempt's number among those that were not lost with their worker.
+    number: int
     duration_ms: float | None
     written_at: dt.datetime
 
@@ -104,7 +114,10 @@ def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
     if not moves:
         return set()
     event_types = [
-        states.name_event(from_status=move.run.status, to_status=move.to_status) for move in moves
+        states.name_event(
+            from_status=move.run.status, to_status=move.to_status, family=move.run.family
+        )
+        for move in moves
     ]
     event_ids = [new_id() for _ in moves]
     written = _update_runs(moves, event_ids)
@@ -113,6 +126,13 @@ def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
             _describe_move(move, event_type, event_id, written[move.run.id])
             for move, event_type, event_id in zip(moves, event_types, event_ids, strict=True)
             if move.run.id in written
+        ]
+    )
+    follow_calls(
+        [
+            _describe_step(move, event_id, written[move.run.id])
+            for move, event_id in zip(moves, event_ids, strict=True)
+            if move.run.id in written and move.run.family == states.OUTBOUND
         ]
     )
     return set(written)
@@ -132,6 +152,7 @@ def _update_runs(
         "delays": [move.delay_seconds for move in moves],
         "deadlines": [move.deadline_seconds for move in moves],
         "losses": [int(move.is_lost_lease) for move in moves],
+        "given_back": [int(move.is_attempt_given_back) for move in moves],
         "event_ids": list(event_ids),
     }
     with connection.cursor() as cursor:
@@ -139,8 +160,54 @@ def _update_runs(
         return {run_id: _Written(*rest) for run_id, *rest in cursor.fetchall()}
 
 
+def _describe_step(move: Move, event_id: uuid.UUID, written: _Written) -> CallStep:
+    return CallStep(
+        dispatch_run_id=move.run.id,
+        run_status=move.to_status,
+        attempt=written.number,
+        next_attempt_at=written.available_at if move.to_status == states.QUEUED else None,
+        written_at=written.written_at,
+        event_id=event_id,
+        output=move.output or {},
+        error=move.error,
+    )
+
+
 def _describe_move(move: Move, event_type: str, event_id: uuid.UUID, written: _Written) -> NewEvent:
-    data: dict[str, Any] = {"triggered_by": move.run.triggered_by, **move.data}
+    describe = _describe_call_data if move.run.family == states.OUTBOUND else _describe_data
+    entity_type, entity_id, run_id = _name_subject(move.run)
+    return NewEvent(
+        id=event_id,
+        workspace_id=move.run.workspace_id,
+        event_type=event_type,
+        source="AUTOMATION",
+        entity_type=entity_type,
+        entity_id=entity_id,
+        chain_id=move.run.chain_id,
+        parent_id=move.event_ids[-1] if move.event_ids else move.run.last_event_id,
+        run_id=run_id,
+        trigger_id=move.run.trigger_id,
+        data={
+            "triggered_by": move.run.triggered_by,
+            **move.data,
+            **describe(move, written),
+            **_describe_wait(move, written),
+        },
+        effective_at=written.written_at,
+    )
+
+
+def _name_subject(run: RunInHand) -> tuple[str, uuid.UUID, uuid.UUID]:
+    """What an event is about, and whose timeline it belongs to: a run's, or that of the run which
+    scheduled the call.
+    """
+    if run.family == states.OUTBOUND:
+        return "outbound_call", uuid.UUID(run.input["call_id"]), uuid.UUID(run.input["run_id"])
+    return "run", run.id, run.id
+
+
+def _describe_data(move: Move, written: _Written) -> dict[str, Any]:
+    data: dict[str, Any] = {}
     if move.to_status == states.COMPLETED:
         data |= {
             "duration_ms": round(written.duration_ms or 0.0, 3),
@@ -149,23 +216,21 @@ def _describe_move(move: Move, event_type: str, event_id: uuid.UUID, written: _W
     if move.error is not None:
         data["error"] = move.error
     if move.to_status == states.QUEUED:
-        data |= {
-            "attempt": written.attempt,
-            "next_attempt_at": written.available_at.astimezone(dt.UTC)
-            .isoformat()
-            .replace("+00:00", "Z"),
-        }
-    return NewEvent(
-        id=event_id,
-        workspace_id=move.run.workspace_id,
-        event_type=event_type,
-        source="AUTOMATION",
-        entity_type="run",
-        entity_id=move.run.id,
-        chain_id=move.run.chain_id,
-        parent_id=move.event_ids[-1] if move.event_ids else move.run.last_event_id,
-        run_id=move.run.id,
-        trigger_id=move.run.trigger_id,
-        data=data,
-        effective_at=written.written_at,
-    )
+        data["attempt"] = written.attempt
+    return data
+
+
+def _describe_call_data(move: Move, written: _Written) -> dict[str, Any]:
+    if move.to_status == states.CANCELLED:
+        return {}
+    data = {"attempt": written.number, **(move.output or {})}
+    if move.error is not None:
+        data |= {"reason": move.error["code"], "error": move.error}
+    return data
+
+
+def _describe_wait(move: Move, written: _Written) -> dict[str, str]:
+    if move.to_status != states.QUEUED:
+        return {}
+    text = written.available_at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return {"next_attempt_at": text}

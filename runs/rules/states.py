@@ -15,6 +15,10 @@ CANCELLED: Final = "cancelled"
 STATUSES: Final = (QUEUED, RUNNING, DELEGATED, COMPLETED, FAILED, CANCELLED)
 TERMINAL: Final = frozenset({COMPLETED, FAILED, CANCELLED})
 
+# Whose events a run's moves write: those of its trigger, or those of the outbound call it places.
+TRIGGER: Final = "trigger"
+OUTBOUND: Final = "outbound"
+
 # The claim, queued → running, is the one move that writes no event: it says nothing that the next
 # one does not.
 TRANSITIONS: Final[dict[tuple[str, str], str]] = {
@@ -31,14 +35,32 @@ TRANSITIONS: Final[dict[tuple[str, str], str]] = {
     (DELEGATED, QUEUED): "trigger.retrying",
 }
 
+# The same moves of a run that places an outbound call.
+FAMILIES: Final[dict[str, dict[tuple[str, str], str]]] = {
+    TRIGGER: TRANSITIONS,
+    OUTBOUND: {
+        (RUNNING, COMPLETED): "outbound.completed",
+        (RUNNING, FAILED): "outbound.failed",
+        (RUNNING, CANCELLED): "outbound.cancelled",
+        (RUNNING, QUEUED): "outbound.retrying",
+        (RUNNING, DELEGATED): "outbound.dispatched",
+        (QUEUED, CANCELLED): "outbound.cancelled",
+        (QUEUED, FAILED): "outbound.failed",
+        (DELEGATED, COMPLETED): "outbound.completed",
+        (DELEGATED, FAILED): "outbound.failed",
+        (DELEGATED, CANCELLED): "outbound.cancelled",
+        (DELEGATED, QUEUED): "outbound.retrying",
+    },
+}
 
-def name_event(*, from_status: str, to_status: str) -> str:
+
+def name_event(*, from_status: str, to_status: str, family: str = TRIGGER) -> str:
     """The event type that a move writes.
 
     Raises:
         ValueError: there is no such move.
     """
     try:
-        return TRANSITIONS[from_status, to_status]
+        return FAMILIES[family][from_status, to_status]
     except KeyError:
         raise ValueError(f"a run does not go from {from_status} to {to_status}") from None

@@ -82,6 +82,12 @@ class Stack:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             return connection.execute(sql, parameters).fetchall()
 
+    def read_placed(self) -> list[dict[str, Any]]:
+        """What the console provider noted, one line per attempt that it placed."""
+        path = Path(self.environment["CLOCKHOOK_CONSOLE_CALLS_FILE"])
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
     def redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.redis_url)
 
@@ -182,6 +188,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "CLOCKHOOK_DATA": str(data),
         "PORT": str(find_free_port()),
         "CLOCKHOOK_ALLOW_PRIVATE_TARGETS": "1",
+        "CLOCKHOOK_CONSOLE_CALLS_FILE": str(data.parent / "calls.jsonl"),
     }
     log = data.parent / "stack.log"
     with log.open("wb") as output:

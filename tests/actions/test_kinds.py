@@ -11,6 +11,7 @@ import pytest
 from actions import kinds
 from actions.kinds import KINDS, find_kind, find_kind_problem, load_kinds
 from actions.kinds.base import (
+    ActionCall,
     ChecksConfig,
     ChecksSecrets,
     Completed,
@@ -27,6 +28,7 @@ from actions.rules.schemas import find_schema_errors
 from events.services import list_events
 from tests.actions.factories import build_call
 from tests.actions.sink import Sink
+from tests.factories import WorkspaceFactory
 
 # A config that works, one that fails, and whether that failure is worth a retry. A kind without an
 # entry fails the suite.
@@ -34,6 +36,11 @@ SOUND: dict[str, dict[str, Any]] = {
     "http_request": {"method": "POST", "url": "{sink}/ok", "body": {"a": 1}},
     "emit_event": {"event_type": "test.happened", "data": {"a": 1}},
     "noop": {},
+    "schedule_outbound_call": {},
+}
+# The input that goes with it, where a kind needs one.
+SOUND_INPUT: dict[str, dict[str, Any]] = {
+    "schedule_outbound_call": {"phone_to": "+14155550100"},
 }
 FAILING: dict[str, tuple[dict[str, Any], bool]] = {
     "http_request": ({"url": "http://127.0.0.1:1/"}, True),
@@ -47,6 +54,17 @@ def build_config(config: Mapping[str, Any], sink: Sink) -> dict[str, Any]:
         name: value.replace("{sink}", sink.url) if isinstance(value, str) else value
         for name, value in config.items()
     }
+
+
+def build_sound_call(action_type: str, sink: Sink, **changes: Any) -> ActionCall:
+    if KINDS[action_type].uses_database:
+        changes["workspace_id"] = WorkspaceFactory.create().pk
+    return build_call(
+        action_type,
+        config=build_config(SOUND[action_type], sink),
+        input=SOUND_INPUT.get(action_type, {}),
+        **changes,
+    )
 
 
 @every_kind
@@ -76,7 +94,7 @@ def test_the_schema_takes_a_sound_config_and_no_unknown_member(
 def test_a_sound_call_completes_with_an_output_that_can_be_stored(
     action_type: str, kind: Kind, sink: Sink
 ) -> None:
-    outcome = kind.perform(build_call(action_type, config=build_config(SOUND[action_type], sink)))
+    outcome = kind.perform(build_sound_call(action_type, sink))
     assert isinstance(outcome, Completed)
     assert find_storage_problem(outcome.output, max_bytes=100_000) is None
 
@@ -117,9 +135,7 @@ def test_whatever_was_rendered_an_outcome_of_the_closed_set_comes_back(
 def test_a_kind_ends_inside_its_deadline(action_type: str, kind: Kind, sink: Sink) -> None:
     sink.wait_seconds = 3
     started = time.monotonic()
-    kind.perform(
-        build_call(action_type, config=build_config(SOUND[action_type], sink), timeout_seconds=0.3)
-    )
+    kind.perform(build_sound_call(action_type, sink, timeout_seconds=0.3))
     assert time.monotonic() - started < 1
 
 
@@ -129,7 +145,7 @@ def test_a_kind_ends_inside_its_deadline(action_type: str, kind: Kind, sink: Sin
 def test_a_second_call_carries_the_same_idempotency_key(
     action_type: str, kind: Kind, sink: Sink
 ) -> None:
-    call = build_call(action_type, config=build_config(SOUND[action_type], sink))
+    call = build_sound_call(action_type, sink)
     outcomes = [kind.perform(call), kind.perform(call)]
     assert all(isinstance(outcome, Completed) for outcome in outcomes)
     keys = {received.headers["Idempotency-Key"] for received in sink.received}
@@ -139,6 +155,7 @@ def test_a_second_call_carries_the_same_idempotency_key(
 
 
 @every_kind
+@pytest.mark.django_db
 def test_a_description_does_nothing_and_holds_no_secret(
     action_type: str, kind: Kind, sink: Sink
 ) -> None:
@@ -147,7 +164,7 @@ def test_a_description_does_nothing_and_holds_no_secret(
     secrets = (
         {"headers": {"Authorization": "s3cret-token"}} if isinstance(kind, ChecksSecrets) else {}
     )
-    call = build_call(action_type, config=build_config(SOUND[action_type], sink), secrets=secrets)
+    call = build_sound_call(action_type, sink, secrets=secrets)
     assert "s3cret" not in repr(call)
     assert "s3cret" not in repr(kind.describe(call))
     assert sink.received == []

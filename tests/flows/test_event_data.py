@@ -29,7 +29,9 @@ OPTIONAL = {
     "trigger.updated": {"is_active"},
 }
 # Written by parts that this flow does not reach.
-ELSEWHERE = {"trigger.delegated", "trigger.auto_paused", "trigger.missed"}
+ELSEWHERE = {"trigger.delegated", "trigger.auto_paused", "trigger.missed"} | {
+    name for name in EVENT_TYPES if name.startswith("outbound.")
+}
 
 
 class Workspace:

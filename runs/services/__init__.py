@@ -9,39 +9,56 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet, Subquery
 
 from actions.rules.retry import RetryPolicy
-from actions.services import ActionSpec, find_action
+from actions.services import (
+    ActionSpec,
+    DueCall,
+    OutboundCall,
+    build_internal_spec,
+    claim_due_calls,
+    find_action,
+    find_call,
+    find_finished_calls,
+    list_calls,
+)
 from events.rules.event import NewEvent
-from events.services import Event, append_events
-from events.services import list_run_events as list_events_of_run
+from events.services import append_events
 from runs import execution
 from runs.doorbell import ring
-from runs.execution import Move, write_transitions
+from runs.execution import choose_move, write_transitions
 from runs.models import Run
 from runs.rules import states
+from runs.services.cancelling import cancel_call, cancel_run
+from runs.services.reads import find_run, list_run_events, list_runs
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
-from workspaces.services import SYSTEM_SLUG, list_workspaces, new_id
+from workspaces.services import new_id
 
 __all__ = [
     "NewRun",
+    "OutboundCall",
     "Run",
+    "cancel_call",
     "cancel_run",
     "fail_late_starts",
+    "find_call",
     "find_run",
+    "list_calls",
     "list_run_events",
     "list_runs",
     "read_queue_depths",
     "reap_expired_leases",
+    "report_finished_calls",
     "rerun_run",
     "ring_due_queues",
+    "start_due_calls",
     "start_runs",
 ]
 
 # Younger due runs have a bell of their own on the way.
 RING_AFTER_SECONDS = 0.2
+CALLS_PER_COMMIT = 200
 
 reap_expired_leases = execution.reap_expired_leases
 fail_late_starts = execution.fail_late_starts
@@ -75,6 +92,9 @@ class NewRun:
     destination_id: uuid.UUID | None = None
     delivery_id: uuid.UUID | None = None
     fired_data: dict[str, Any] = field(default_factory=dict)
+    # Internal runs, of another family, write no ``trigger.fired``: the event that they follow is
+    # there.
+    family: str = states.TRIGGER
 
 
 def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
@@ -84,40 +104,10 @@ def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     if not new_runs:
         return
     Run.objects.insert_rows([_build_run(new, now=now) for new in new_runs])
-    append_events([_build_fired_event(new, now=now) for new in new_runs])
+    fired = [new for new in new_runs if new.family == states.TRIGGER]
+    append_events([_build_fired_event(new, now=now) for new in fired])
     for queue, count in Counter(new.action.queue for new in new_runs).items():
         transaction.on_commit(partial(ring, queue, count), robust=True)
-
-
-def cancel_run(
-    *, workspace_id: uuid.UUID, run_id: uuid.UUID, caller: Caller, now: dt.datetime
-) -> tuple[Run, str]:
-    """Cancel a live run; returns it with its previous status. A running one's result is refused
-    from here on.
-
-    Raises:
-        NotFound: no such run in the workspace.
-        Conflict: the run has ended.
-    """
-    with transaction.atomic():
-        run = (
-            Run.objects.select_for_update(no_key=True)
-            .filter(workspace_id=workspace_id, id=run_id)
-            .first()
-        )
-        if run is None:
-            raise NotFound("There is no such run in this workspace.")
-        previous = run.status
-        if previous in states.TERMINAL:
-            raise Conflict(
-                f"The run has ended: it is {previous}.",
-                errors=[FieldError("/status", "run_ended", f"the run is {previous}")],
-            )
-        write_transitions(
-            [Move(run=run, to_status=states.CANCELLED, data={"cancelled_by": str(caller)})]
-        )
-        run.refresh_from_db()
-    return run, previous
 
 
 def rerun_run(
@@ -157,61 +147,33 @@ def rerun_run(
     return Run.objects.get(id=new.run_id)
 
 
-def find_run(*, workspace_id: uuid.UUID, run_id: uuid.UUID) -> Run:
-    """One run of the workspace.
+def start_due_calls(*, now: dt.datetime) -> int:
+    """Start one internal run for each outbound call that is due; how many. Any number may do it."""
+    started = 0
+    while True:
+        with transaction.atomic():
+            due = claim_due_calls(limit=CALLS_PER_COMMIT, now=now)
+            start_runs([_build_dispatch(call) for call in due], now=now)
+        started += len(due)
+        if len(due) < CALLS_PER_COMMIT:
+            return started
 
-    Raises:
-        NotFound: there is none.
-    """
-    run = Run.objects.filter(workspace_id=workspace_id, id=run_id).first()
-    if run is None:
-        raise NotFound("There is no such run in this workspace.")
-    return run
 
-
-def list_runs(
-    workspace_id: uuid.UUID | None,
-    *,
-    trigger_id: uuid.UUID | None = None,
-    action_id: uuid.UUID | None = None,
-    statuses: Sequence[str] = (),
-    cause: str | None = None,
-    since: dt.datetime | None = None,
-    until: dt.datetime | None = None,
-    chain_id: uuid.UUID | None = None,
-    scope: str | None = None,
-) -> QuerySet[Run]:
-    """Runs of a workspace (None: of all), by any of the filters; ``since`` is inclusive, ``until``
-    exclusive; scope ``global`` is the system workspace, ``workspace`` all others.
-    """
-    filters = {
-        "workspace_id": workspace_id,
-        "trigger_id": trigger_id,
-        "action_id": action_id,
-        "status__in": list(statuses) or None,
-        "cause": cause,
-        "created_at__gte": since,
-        "created_at__lt": until,
-        "chain_id": chain_id,
+def report_finished_calls(*, now: dt.datetime) -> int:
+    """Settle the dispatched calls whose provider, asked, says that they ended; how many."""
+    readings = {
+        reading.dispatch_run_id: reading
+        for reading in find_finished_calls(limit=CALLS_PER_COMMIT, now=now)
     }
-    found = Run.objects.filter(
-        **{name: value for name, value in filters.items() if value is not None}
-    )
-    if scope is None:
-        return found
-    system = list_workspaces().filter(slug=SYSTEM_SLUG).values("pk")[:1]
-    is_global = Q(workspace_id=Subquery(system))
-    return found.filter(is_global if scope == "global" else ~is_global)
-
-
-def list_run_events(*, workspace_id: uuid.UUID, run_id: uuid.UUID) -> list[Event]:
-    """The run's chain in order, from ``trigger.fired`` on.
-
-    Raises:
-        NotFound: no such run in the workspace.
-    """
-    run = find_run(workspace_id=workspace_id, run_id=run_id)
-    return list_events_of_run(workspace_id=workspace_id, chain_id=run.chain_id, run_id=run.id)
+    with transaction.atomic():
+        runs = Run.objects.filter(id__in=readings, status=states.DELEGATED).order_by("id")
+        moves = [
+            choose_move(run, readings[run.id].outcome, jitter=0.0)
+            for run in runs.select_for_update(skip_locked=True, no_key=True)
+            # Another attempt may be on its way since.
+            if run.last_event_id == readings[run.id].last_event_id
+        ]
+        return len(write_transitions(moves))
 
 
 def read_queue_depths() -> list[tuple[str, int, float]]:
@@ -231,6 +193,25 @@ def ring_due_queues() -> int:
     return len(waiting)
 
 
+def _build_dispatch(call: DueCall) -> NewRun:
+    return NewRun(
+        run_id=call.dispatch_run_id,
+        family=states.OUTBOUND,
+        workspace_id=call.workspace_id,
+        trigger_id=call.trigger_id,
+        action=build_internal_spec(
+            "place_outbound_call", workspace_id=call.workspace_id, action_id=call.action_id
+        ),
+        input=call.input,
+        cause="outbound",
+        triggered_by=call.triggered_by,
+        priority=call.priority,
+        retry=call.retry,
+        chain_id=call.chain_id,
+        fired_event_id=call.last_event_id,
+    )
+
+
 def _build_run(new: NewRun, *, now: dt.datetime) -> Run:
     deadline = new.start_deadline_seconds
     return Run(
@@ -240,6 +221,7 @@ def _build_run(new: NewRun, *, now: dt.datetime) -> Run:
         fire_id=new.fire_id,
         action_id=new.action.id,
         action_type=new.action.action_type,
+        family=new.family,
         queue=new.action.queue,
         status=states.QUEUED,
         cause=new.cause,

@@ -1,0 +1,72 @@
+"""Reading runs. Internal runs, which place outbound calls, are not among them."""
+
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+
+from django.db.models import Q, QuerySet, Subquery
+
+from events.services import Event
+from events.services import list_run_events as list_events_of_run
+from runs.models import Run
+from runs.rules import states
+from workspaces.rules.problems import NotFound
+from workspaces.services import SYSTEM_SLUG, list_workspaces
+
+
+def find_run(*, workspace_id: uuid.UUID, run_id: uuid.UUID) -> Run:
+    """One run of the workspace.
+
+    Raises:
+        NotFound: there is none.
+    """
+    run = list_runs(workspace_id).filter(id=run_id).first()
+    if run is None:
+        raise NotFound("There is no such run in this workspace.")
+    return run
+
+
+def list_runs(
+    workspace_id: uuid.UUID | None,
+    *,
+    trigger_id: uuid.UUID | None = None,
+    action_id: uuid.UUID | None = None,
+    statuses: Sequence[str] = (),
+    cause: str | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    chain_id: uuid.UUID | None = None,
+    scope: str | None = None,
+) -> QuerySet[Run]:
+    """Runs of a workspace (None: of all), by any of the filters; ``since`` is inclusive, ``until``
+    exclusive; scope ``global`` is the system workspace, ``workspace`` all others.
+    """
+    filters = {
+        "workspace_id": workspace_id,
+        "trigger_id": trigger_id,
+        "action_id": action_id,
+        "status__in": list(statuses) or None,
+        "cause": cause,
+        "created_at__gte": since,
+        "created_at__lt": until,
+        "chain_id": chain_id,
+    }
+    found = Run.objects.filter(
+        family=states.TRIGGER,
+        **{name: value for name, value in filters.items() if value is not None},
+    )
+    if scope is None:
+        return found
+    system = list_workspaces().filter(slug=SYSTEM_SLUG).values("pk")[:1]
+    is_global = Q(workspace_id=Subquery(system))
+    return found.filter(is_global if scope == "global" else ~is_global)
+
+
+def list_run_events(*, workspace_id: uuid.UUID, run_id: uuid.UUID) -> list[Event]:
+    """The run's chain in order, from ``trigger.fired`` on.
+
+    Raises:
+        NotFound: no such run in the workspace.
+    """
+    run = find_run(workspace_id=workspace_id, run_id=run_id)
+    return list_events_of_run(workspace_id=workspace_id, chain_id=run.chain_id, run_id=run.id)
