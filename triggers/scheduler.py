@@ -10,6 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +102,9 @@ class Leadership:
         """Give the role up; another Beat takes it within seconds."""
         self._is_held = False
         if self._session is not None:
+            with suppress(psycopg.Error):
+                # The server notices a closed connection a moment later; this it answers first.
+                self._session.execute("SELECT pg_advisory_unlock_all()")
             self._session.close()
             self._session = None
 
