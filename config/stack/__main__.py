@@ -1,4 +1,4 @@
-"""``python -m config.stack run | exec -- COMMAND…``"""
+"""``python -m config.stack run | exec [--durable] -- COMMAND…``"""
 
 import argparse
 import sys
@@ -14,6 +14,7 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("run", help="run Clockhook with whatever services are not given")
     execute = verbs.add_parser("exec", help="run a command with services of its own")
+    execute.add_argument("--durable", action="store_true", help="with fsync, as `run` has it")
     execute.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     arguments = parser.parse_args()
     if arguments.verb == "run":
@@ -21,7 +22,7 @@ def main() -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         execute.error("a command is missing")
-    return _run(lambda: run_command(command))
+    return _run(lambda: run_command(command, is_durable=arguments.durable))
 
 
 def _run(verb: Callable[[], int]) -> int:

@@ -93,18 +93,19 @@ def _welcome(stack: Plan, supervisor: Supervisor, found: Seed) -> None:
     supervisor.log.show(welcome.render_welcome(found, base_url=url, password_file=password_file))
 
 
-def run_command(command: Sequence[str]) -> int:
+def run_command(command: Sequence[str], *, is_durable: bool = False) -> int:
     """Run ``command`` with services of its own unless they are given; returns its exit code.
 
-    Their data lies in ``test`` below the data folder and may be thrown away at any time.
+    Their data lies in ``test`` below the data folder and may be thrown away at any time; those of a
+    durable command write as safely as those of ``run``, in ``bench``.
 
     Raises: StackError.
     """
     if STACK_VARIABLE in os.environ:  # `make test` within `make check`: the services are there
         return _become(command, os.environ)
-    data_dir = environment.read_data_dir() / "test"
+    data_dir = environment.read_data_dir() / ("bench" if is_durable else "test")
     os.environ["CLOCKHOOK_DATA"] = str(data_dir)
-    stack = plan.read_plan(data_dir, is_disposable=True)
+    stack = plan.read_plan(data_dir, is_disposable=not is_durable)
     plan.open_data_dir(data_dir)
     secrets = {name: environment.read_or_make_secret(name) for name in environment.SECRETS}
     env = plan.build_environment(stack) | secrets

@@ -1,0 +1,28 @@
+"""``python -m benchmarks [ingest] [runs] [schedule]``: measure, print, write RESULTS.md."""
+
+import argparse
+import os
+
+import django
+
+
+def main() -> None:
+    """Read the command line and run the benchmarks named there, else all of them."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    from benchmarks import run  # noqa: PLC0415 - Django has to be there first
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[[], *run.NAMES], default=[])
+    parser.add_argument("--stock-seconds", type=float, default=60.0, help="how long stock Beat has")
+    parser.add_argument("--ingest-seconds", type=int, default=10)
+    arguments = parser.parse_args()
+    run.run_benchmarks(
+        arguments.names or run.NAMES,
+        stock_seconds=arguments.stock_seconds,
+        ingest_seconds=arguments.ingest_seconds,
+    )
+
+
+if __name__ == "__main__":
+    main()

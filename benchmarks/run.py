@@ -1,0 +1,26 @@
+"""One run of some of the benchmarks, from an empty database to the page."""
+
+import logging
+from collections.abc import Sequence
+
+from benchmarks import ingest, runs, schedule
+from benchmarks.results import Report
+from benchmarks.scene import renew_database
+
+NAMES = ("ingest", "runs", "schedule")
+
+
+def run_benchmarks(names: Sequence[str], *, stock_seconds: float, ingest_seconds: int) -> None:
+    """Run them in the order given; the page is written when all of them ran."""
+    logging.disable(logging.INFO)
+    renew_database()
+    report = Report()
+    for name in names:
+        if name == "ingest":
+            ingest.measure(report, seconds=ingest_seconds)
+        elif name == "runs":
+            runs.measure(report)
+        else:
+            schedule.measure(report, stock_seconds=stock_seconds)
+    if tuple(names) == NAMES:
+        report.write()

@@ -1,0 +1,111 @@
+"""No-op runs from queued to completed, beside bare Celery's no-op tasks and Procrastinate's."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from django.conf import settings
+
+from benchmarks import bare
+from benchmarks.machine import (
+    open_broker,
+    query,
+    read_cpu_seconds,
+    read_postgres_seconds,
+    run_process,
+    run_program,
+    wait_until,
+)
+from benchmarks.results import Report, Row
+from benchmarks.scene import clear_tables, make_scene, queue_runs
+from config import environment
+
+RUNS = 10_000
+_HERE = Path(__file__).parent
+_LIVE = "SELECT 1 FROM runs_run WHERE status IN ('queued', 'running') LIMIT 1"
+_SPAN = "SELECT extract(epoch FROM max(ended_at) - min(started_at))::float8 FROM runs_run"
+_DONE = "SELECT count(*) FROM runs_run WHERE status = 'completed'"
+
+
+def measure(report: Report) -> None:
+    """All three have a backlog before their worker starts; the clock runs from the first one's
+    start to the last one's end.
+    """
+    ours = [_measure_ours(), _measure_ours(), _measure_ours()]
+    theirs = [_measure_bare(), _measure_bare(), _measure_bare()]
+    for row in ours + theirs:
+        report.add("runs", row)
+    ratio = _median(ours) / _median(theirs)
+    report.compare("runs: no-op runs / bare Celery tasks, per second", ratio, at_least=3)
+    other = _measure_procrastinate()
+    if other is None:
+        report.note("Procrastinate was skipped: its package could not be installed.")
+        return
+    report.add("runs", other)
+    report.compare("runs: no-op runs / Procrastinate jobs, per second", _median(ours) / other.rate)
+
+
+def _median(rows: list[Row]) -> float:
+    return sorted(row.rate for row in rows)[len(rows) // 2]
+
+
+def _measure_ours() -> Row:
+    clear_tables()
+    open_broker().delete("instant")
+    scene = make_scene("runs")
+    queue_runs(scene, RUNS)
+    postgres_before = read_postgres_seconds()
+    with run_program("instant") as worker:
+        wait_until(lambda: query("SELECT 1 FROM runs_run WHERE attempt > 0 LIMIT 1"))
+        # The imports of a worker are paid once, not per run.
+        worker_before = read_cpu_seconds(worker.pid)
+        wait_until(lambda: not query(_LIVE), pause=0.05)
+        worker_seconds = read_cpu_seconds(worker.pid) - worker_before
+    cpu = worker_seconds + read_postgres_seconds() - postgres_before
+    return Row("Clockhook no-op runs", query(_DONE)[0][0], query(_SPAN)[0][0], cpu)
+
+
+def _measure_bare() -> Row:
+    broker = open_broker()
+    broker.delete(bare.QUEUE)
+    with bare.app.connection_for_write() as connection, bare.app.amqp.Producer(connection) as out:
+        for _ in range(RUNS):
+            bare.noop.apply_async(producer=out)
+    pool = ["-P", "threads", "-c", "2", "--without-gossip", "--without-mingle"]
+    command = [sys.executable, "-m", "celery", "-q", "-A", "benchmarks.bare", "worker", *pool]
+    with run_process("bench-bare", [*command, "-l", "WARNING", "-Q", bare.QUEUE]) as worker:
+        started = wait_until(lambda: broker.llen(bare.QUEUE) < RUNS, pause=0.002)
+        cpu_before = read_cpu_seconds(worker.pid)
+        ended = wait_until(
+            lambda: not broker.llen(bare.QUEUE) and not broker.hlen("unacked"), pause=0.01
+        )
+        cpu = read_cpu_seconds(worker.pid) - cpu_before
+    return Row("bare Celery no-op tasks", RUNS, ended - started, cpu)
+
+
+def _measure_procrastinate() -> Row | None:
+    """In an environment of its own, thrown away with the data folder."""
+    home = environment.read_data_dir() / "procrastinate"
+    python = home / "bin" / "python"
+    requirements = _HERE / "requirements-bench.txt"
+    try:
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+        install = [str(python), "-m", "pip", "install", "-q", "psycopg[binary,pool]"]
+        subprocess.run([*install, "-r", str(requirements)], check=True, timeout=180)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    query("DROP DATABASE IF EXISTS procrastinate")
+    query("CREATE DATABASE procrastinate")
+    postgres_before = read_postgres_seconds()
+    url = settings.DATABASE_URL.replace("/clockhook?", "/procrastinate?")
+    script = str(_HERE / "procrastinate_noop.py")
+    output = subprocess.run(
+        [str(python), script, url, str(RUNS // 5)], check=True, capture_output=True, timeout=300
+    ).stdout
+    time.sleep(0.1)
+    result = json.loads(output.splitlines()[-1])
+    cpu = result["cpu"] + read_postgres_seconds() - postgres_before
+    return Row("Procrastinate no-op jobs", result["count"], result["seconds"], cpu)
