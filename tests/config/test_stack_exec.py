@@ -24,9 +24,11 @@ sys.exit(7)
 """
 
 
-def _run(data_dir: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    data_dir: Path, *command: str, options: tuple[str, ...] = (), **env: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "config.stack", "exec", "--", *command],
+        [sys.executable, "-m", "config.stack", "exec", *options, "--", *command],
         cwd=environment.CHECKOUT,
         env=build_env(data_dir, **env),
         capture_output=True,
@@ -45,6 +47,14 @@ def test_a_command_gets_both_services_and_its_exit_code_counts(tmp_path: Path) -
     (tmp_path / "data" / "test" / "postgres" / "global" / "pg_control").write_bytes(b"ruined")
     second = _run(tmp_path / "data", sys.executable, "-c", _ASK_BOTH)
     assert second.returncode == 7, second.stderr
+
+
+def test_a_durable_commands_services_write_as_safely_as_a_running_stacks(tmp_path: Path) -> None:
+    answer = _run(tmp_path / "data", sys.executable, "-c", _ASK_BOTH, options=("--durable",))
+
+    assert answer.returncode == 7, answer.stderr
+    assert answer.stdout.startswith("on\n")
+    assert (tmp_path / "data" / "bench" / "postgres").exists()
 
 
 def test_given_services_are_used_as_they_are(tmp_path: Path) -> None:
