@@ -24,11 +24,15 @@ sys.exit(7)
 """
 
 
-def _run(
-    data_dir: Path, *command: str, options: tuple[str, ...] = (), **env: str
+def _run(data_dir: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return _run_exec(data_dir, ["--", *command], env)
+
+
+def _run_exec(
+    data_dir: Path, arguments: list[str], env: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "config.stack", "exec", *options, "--", *command],
+        [sys.executable, "-m", "config.stack", "exec", *arguments],
         cwd=environment.CHECKOUT,
         env=build_env(data_dir, **env),
         capture_output=True,
@@ -50,7 +54,7 @@ def test_a_command_gets_both_services_and_its_exit_code_counts(tmp_path: Path) -
 
 
 def test_a_durable_commands_services_write_as_safely_as_a_running_stacks(tmp_path: Path) -> None:
-    answer = _run(tmp_path / "data", sys.executable, "-c", _ASK_BOTH, options=("--durable",))
+    answer = _run_exec(tmp_path / "data", ["--durable", "--", sys.executable, "-c", _ASK_BOTH], {})
 
     assert answer.returncode == 7, answer.stderr
     assert answer.stdout.startswith("on\n")
