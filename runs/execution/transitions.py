@@ -13,6 +13,7 @@ from actions.services import CallStep, follow_calls
 from events.rules.event import NewEvent
 from events.services import append_events
 from runs.rules import states
+from workspaces.rules.times import render_time
 from workspaces.services import new_id
 
 
@@ -229,8 +230,7 @@ def _describe_call_data(move: Move, written: _Written) -> dict[str, Any]:
     return data
 
 
-def _describe_wait(move: Move, written: _Written) -> dict[str, str]:
+def _describe_wait(move: Move, written: _Written) -> dict[str, str | None]:
     if move.to_status != states.QUEUED:
         return {}
-    text = written.available_at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
-    return {"next_attempt_at": text}
+    return {"next_attempt_at": render_time(written.available_at)}
