@@ -213,6 +213,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 3600.0,
         "options": {"queue": "system"},
     },
+    "console-advance-operations": {
+        "task": "console.tasks.advance_operations",
+        "schedule": 2.0,
+        "options": {"queue": "system", "expires": 60},
+    },
     "webhooks-prune-dedupe-keys": {
         "task": "webhooks.tasks.prune_dedupe_keys",
         "schedule": 3600.0,

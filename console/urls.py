@@ -1,12 +1,18 @@
 from django.urls import path
 
-from console import views
+from console.views import open as open_views
+from console.views import operations
+
+_OPERATIONS = "v1/<str:workspace_id>/operations"
 
 urlpatterns = [
-    path("", views.show_index),
-    path("healthz", views.show_liveness),
-    path("readyz", views.show_readiness),
-    path("metrics", views.show_metrics),
-    path("openapi.json", views.show_schema, name="openapi"),
-    path("docs", views.show_docs, name="docs"),
+    path("", open_views.show_index),
+    path("healthz", open_views.show_liveness),
+    path("readyz", open_views.show_readiness),
+    path("metrics", open_views.show_metrics),
+    path("openapi.json", open_views.show_schema, name="openapi"),
+    path("docs", open_views.show_docs, name="docs"),
+    path(_OPERATIONS, operations.OperationsView.as_view()),
+    path(f"{_OPERATIONS}/<str:operation_id>", operations.OperationView.as_view()),
+    path(f"{_OPERATIONS}/<str:operation_id>/cancel", operations.CancelOperationView.as_view()),
 ]

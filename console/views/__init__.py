@@ -1,0 +1,1 @@
+"""Doors: the open ones, which need no key, and bulk operations."""
