@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from console.rules.operations import KINDS, STATUSES
 from runs.rules.states import STATUSES as RUN_STATUSES
+from webhooks.rules.ledger import STATUSES as DELIVERY_STATUSES
 from workspaces.rest.fields import FlagField, InstantField, TextField
 from workspaces.rest.serializers import StrictSerializer
 
@@ -42,7 +43,18 @@ class RunFilterSerializer(StrictSerializer):
     until = InstantField(required=False)
 
 
+class DeliveryFilterSerializer(StrictSerializer):
+    """The filters of a destination's deliveries, and the destination."""
+
+    destination_id = serializers.UUIDField(required=False)
+    status = ChoicesField(DELIVERY_STATUSES, required=False)
+    cause = TextField(max_length=32, required=False)
+    since = InstantField(required=False)
+    until = InstantField(required=False)
+
+
 FILTERS: Mapping[str, type[serializers.Serializer[Any]]] = {
+    "replay": DeliveryFilterSerializer,
     "rerun": RunFilterSerializer,
     "cancel": RunFilterSerializer,
 }

@@ -152,7 +152,19 @@ class DeliveryDetailSerializer(DeliverySerializer):
     """A delivery with what it brought and what it became."""
 
     request_payload = serializers.JSONField(
-        allow_null=True, help_text="JSON where the body was, else text; cut off where rejected."
+        allow_null=True, help_text="JSON where the body was, else text; null where it was not kept."
     )
     transformed_payload = serializers.JSONField(allow_null=True)
     input = serializers.DictField(allow_null=True)
+
+
+class ReplaySerializer(serializers.Serializer[Any]):
+    """What came of a replay, in the receiver's words."""
+
+    status = serializers.CharField(help_text="fired, duplicate or filtered.")
+    event_id = serializers.UUIDField(allow_null=True, help_text="The delivery's own event.")
+    fired_event_id = serializers.UUIDField(allow_null=True)
+    destination_id = serializers.UUIDField()
+    trigger_id = serializers.UUIDField()
+    run_id = serializers.UUIDField(allow_null=True)
+    replay_of = serializers.UUIDField(help_text="The delivery.")

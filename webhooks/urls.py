@@ -18,4 +18,5 @@ urlpatterns = [
         views.DestinationDeliveriesView.as_view(),
     ),
     path("v1/<str:workspace_id>/deliveries/<str:delivery_id>", views.DeliveryView.as_view()),
+    path("v1/<str:workspace_id>/deliveries/<str:delivery_id>/replay", views.ReplayView.as_view()),
 ]

@@ -15,6 +15,7 @@ from webhooks.serializers import (
     DestinationBodySerializer,
     DestinationSerializer,
     NewDestinationSerializer,
+    ReplaySerializer,
     RotationBodySerializer,
     RotationSerializer,
 )
@@ -220,6 +221,23 @@ class DeliveryView(WorkspaceView):
                 "input": delivery.input,
             }
         )
+
+
+class ReplayView(WorkspaceView):
+    """``/v1/{workspace_id}/deliveries/{delivery_id}/replay``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"POST": _WRITE}
+
+    @document("Fire a delivery again", response=ReplaySerializer)
+    def post(self, request: Request, workspace_id: str, delivery_id: str) -> Response:
+        """Verify what was refused once more, then fire."""
+        replay = services.replay_delivery(
+            workspace_id=self.workspace.pk,
+            delivery_id=read_path_id(delivery_id, name="delivery"),
+            caller=self.caller,
+            now=self.now,
+        )
+        return Response(replay.as_json())
 
 
 def _render_destination(destination: services.Destination) -> dict[str, Any]:

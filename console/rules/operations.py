@@ -6,7 +6,7 @@ from workspaces.rules.times import render_time
 
 RUNNING, COMPLETED, CANCELLED = "running", "completed", "cancelled"
 STATUSES = (RUNNING, COMPLETED, CANCELLED)
-KINDS = ("rerun", "cancel")
+KINDS = ("replay", "rerun", "cancel")
 
 
 class StoredOperation(Protocol):

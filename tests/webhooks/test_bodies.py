@@ -13,6 +13,7 @@ from tests.webhooks.conftest import LEAD, Sender, build_path, read_only_delivery
 from tests.webhooks.factories import SECRET, DestinationFactory
 from tests.webhooks.signing import build_headers
 from webhooks.models import Delivery, Destination
+from webhooks.services.ledger import read_request
 from workspaces.services import new_id
 
 pytestmark = pytest.mark.django_db
@@ -146,12 +147,13 @@ def test_an_oversized_body_is_refused_before_its_signature_is_checked(sender: Se
     assert answer.status_code == 413
 
 
-def test_of_a_rejected_body_only_the_beginning_is_kept(
-    sender: Sender, destination: Destination
+@pytest.mark.parametrize(("size", "is_kept"), [(256 * 1024, True), (256 * 1024 + 1, False)])
+def test_a_rejected_body_is_kept_whole_or_not_at_all(
+    sender: Sender, destination: Destination, size: int, is_kept: bool
 ) -> None:
-    body = b"y" * 100_000
-    sender.post(destination, body, headers={})
+    sender.post(destination, b"y" * size, headers={})
     delivery = read_only_delivery(destination)
-    assert delivery.body_size == 100_000
-    assert delivery.body is not None
-    assert len(bytes(delivery.body)) < 30_000
+    assert delivery.body_size == size
+    request = read_request(delivery)
+    assert (request is not None) is is_kept
+    assert request is None or request.body == b"y" * size

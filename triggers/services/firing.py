@@ -87,9 +87,10 @@ def fire_from_webhook(
     fire_id: uuid.UUID,
     run_id: uuid.UUID,
     fired_event_id: uuid.UUID,
+    replayed_by: str | None = None,
 ) -> FireResult:
     """Fire for one delivery, in the caller's transaction, which also holds the delivery and its
-    dedupe claim.
+    dedupe claim. ``replayed_by`` names who has a delivery fired again that is on the ledger.
 
     The outcomes beside the ledger's are ``trigger_paused`` and ``filter_miss``: they leave no fire.
 
@@ -105,9 +106,10 @@ def fire_from_webhook(
             outcome="filter_miss", trigger_id=trigger.id, reason="the event_filter does not match"
         )
     cause = Cause(
-        kind="webhook",
-        key=f"webhook:{delivery_id}",
-        triggered_by=f"webhook:{destination_id}",
+        kind="replay" if replayed_by else "webhook",
+        # Who asks for two replays gets two.
+        key=f"replay:{fire_id}" if replayed_by else f"webhook:{delivery_id}",
+        triggered_by=f"replay:{delivery_id}" if replayed_by else f"webhook:{destination_id}",
         context={"payload": payload, "event": event},
         mapped=mapped,
         fire_id=fire_id,
@@ -115,7 +117,11 @@ def fire_from_webhook(
         fired_event_id=fired_event_id,
         destination_id=destination_id,
         delivery_id=delivery_id,
-        fired_data={"delivery_id": str(delivery_id), "event_type": event.get("type")},
+        fired_data={
+            "delivery_id": str(delivery_id),
+            "event_type": event.get("type"),
+            **({"replayed_by": replayed_by} if replayed_by else {}),
+        },
     )
     return _fire(trigger, action, cause, now=now)
 

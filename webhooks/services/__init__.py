@@ -1,6 +1,7 @@
 """The verbs of webhooks: destinations and their secrets, deliveries, and the receipt of one."""
 
 from webhooks.models import Delivery, Destination
+from webhooks.rules.ledger import STATUSES
 from webhooks.services.acceptance import Receipt, UnknownDestination
 from webhooks.services.dedupe import prune_dedupe_keys
 from webhooks.services.destinations import (
@@ -13,8 +14,9 @@ from webhooks.services.destinations import (
     list_destinations,
     update_destination,
 )
-from webhooks.services.ledger import STATUSES, find_delivery, list_deliveries, read_payload
+from webhooks.services.ledger import find_delivery, list_deliveries, read_payload
 from webhooks.services.receipt import PostOnly, SignatureRefused, receive_delivery
+from webhooks.services.replay import ReplayRefused, replay_delivery
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.rotation import RotationOverlaps, rotate_secret
 from webhooks.services.secrets import SecretRefused
@@ -29,6 +31,7 @@ __all__ = [
     "ExternalKeyTaken",
     "PostOnly",
     "Receipt",
+    "ReplayRefused",
     "RotationOverlaps",
     "SecretRefused",
     "SignatureRefused",
@@ -42,6 +45,7 @@ __all__ = [
     "prune_dedupe_keys",
     "read_payload",
     "receive_delivery",
+    "replay_delivery",
     "rotate_secret",
     "update_destination",
 ]

@@ -9,9 +9,10 @@ from django.db import IntegrityError, transaction
 
 from triggers.services import FireResult, fire_from_webhook, load_trigger
 from webhooks.models import Delivery
+from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED
 from webhooks.rules.payload import Mapped
 from webhooks.services.dedupe import FirstDelivery, claim_key, release_key
-from webhooks.services.ledger import ACCEPTED, DUPLICATE, FILTERED, Entry, Knock, write_entry
+from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.retries import run_with_retries
 from workspaces.rules.problems import NotFound
 from workspaces.rules.times import render_time
@@ -113,7 +114,7 @@ def _fire(arrival: Arrival) -> FireResult:
         destination_id=knock.target.id,
         delivery_id=ids.delivery_id,
         payload=arrival.payload,
-        event=_describe_event(arrival),
+        event=describe_event(arrival),
         mapped=arrival.mapped.values,
         now=knock.now,
         fire_id=ids.fire_id,
@@ -122,7 +123,7 @@ def _fire(arrival: Arrival) -> FireResult:
     )
 
 
-def _describe_event(arrival: Arrival) -> dict[str, Any]:
+def describe_event(arrival: Arrival) -> dict[str, Any]:
     """What templates read as ``event``."""
     knock = arrival.knock
     return {

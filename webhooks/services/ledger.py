@@ -13,23 +13,26 @@ from events.rules.event import WEBHOOK, NewEvent
 from events.rules.ids import lowest_id, read_id_time
 from events.services import PartitionMissing, append_event, is_partition_missing
 from webhooks.models import Delivery
+from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.redaction import make_storable, redact_headers
+from webhooks.rules.sealed import open_request, seal_request
 from webhooks.services.targets import Target
 from workspaces.rules.json_text import MalformedJson, parse_json
 from workspaces.rules.problems import NotFound
 from workspaces.services import decrypt_secret, encrypt_secret, new_id
 
-ACCEPTED, DUPLICATE, FILTERED, REJECTED = "accepted", "duplicate", "filtered", "rejected"
-STATUSES = (ACCEPTED, DUPLICATE, FILTERED, "ignored", REJECTED, "challenge")
 _EVENT_TYPES = {
     ACCEPTED: "webhook.received",
     DUPLICATE: "webhook.duplicate",
     FILTERED: "webhook.filtered",
     REJECTED: "webhook.rejected",
 }
-# Of what was refused, as much as explains it.
-REJECTED_BODY_LIMIT = 16 * 1024
+# Refused requests are kept whole or not at all: half of one cannot be verified again. So many per
+# destination and hour, none larger than this; the others are only counted.
+REJECTED_BODY_LIMIT = 256 * 1024
+MAX_REJECTED_KEPT = 100
+_KEPT_WINDOW = dt.timedelta(hours=1)
 MAX_KEY_LENGTH = 512
 
 
@@ -113,16 +116,18 @@ def write_entry(knock: Knock, entry: Entry) -> None:
 def list_deliveries(
     *,
     workspace_id: UUID,
-    destination_id: UUID,
+    destination_id: UUID | None = None,
     statuses: list[str] | None = None,
     cause: str | None = None,
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
 ) -> QuerySet[Delivery]:
-    """A destination's deliveries, without bodies; ``since`` is included, ``until`` not."""
-    deliveries = Delivery.objects.filter(
-        workspace_id=workspace_id, destination_id=destination_id
-    ).defer("body")
+    """Deliveries to a destination (None: to all), without bodies; ``since`` is included, ``until``
+    not.
+    """
+    deliveries = Delivery.objects.filter(workspace_id=workspace_id).defer("body")
+    if destination_id is not None:
+        deliveries = deliveries.filter(destination_id=destination_id)
     if statuses:
         deliveries = deliveries.filter(status__in=statuses)
     if cause is not None:
@@ -153,13 +158,22 @@ def read_payload(delivery: Delivery) -> Any:
     Raises:
         SecretUnreadable: the keys that encrypted it are no longer configured.
     """
-    if delivery.body is None:
+    request = read_request(delivery)
+    if request is None:
         return None
-    raw = decrypt_secret(delivery.body)
     try:
-        return parse_json(raw)
+        return parse_json(request.body)
     except MalformedJson:
-        return raw.decode("utf-8", "replace")
+        return request.body.decode("utf-8", "replace")
+
+
+def read_request(delivery: Delivery) -> ReceivedRequest | None:
+    """The request as it came, with all of its headers; None when it was not kept.
+
+    Raises:
+        SecretUnreadable: the keys that encrypted it are no longer configured.
+    """
+    return None if delivery.body is None else open_request(decrypt_secret(delivery.body))
 
 
 def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
@@ -200,7 +214,7 @@ def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Deliver
         duplicate_of=entry.duplicate_of,
         dedupe_key=None if key is None else make_storable(key[:MAX_KEY_LENGTH]),
         headers=redact_headers(request.headers),
-        body=_keep_body(request, is_rejected=entry.status == REJECTED),
+        body=_keep_request(knock, is_rejected=entry.status == REJECTED),
         body_size=request.size,
         input=entry.input,
         notes=list(entry.notes),
@@ -209,7 +223,21 @@ def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Deliver
     )
 
 
-def _keep_body(request: ReceivedRequest, *, is_rejected: bool) -> bytes | None:
+def _keep_request(knock: Knock, *, is_rejected: bool) -> bytes | None:
+    request = knock.request
     if request.is_oversized:
         return None
-    return encrypt_secret(request.body[:REJECTED_BODY_LIMIT] if is_rejected else request.body)
+    if is_rejected and (request.size > REJECTED_BODY_LIMIT or _has_kept_enough(knock)):
+        return None
+    return encrypt_secret(seal_request(request))
+
+
+def _has_kept_enough(knock: Knock) -> bool:
+    """Who sends rubbish does not fill the disk with it."""
+    kept = Delivery.objects.filter(
+        destination_id=knock.target.id,
+        id__gte=lowest_id(knock.now - _KEPT_WINDOW),
+        status=REJECTED,
+        body__isnull=False,
+    )
+    return len(kept.values_list("id")[:MAX_REJECTED_KEPT]) == MAX_REJECTED_KEPT

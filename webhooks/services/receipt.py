@@ -11,12 +11,13 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from actions.services import InputRefused
 from events.rules.globs import is_event_type
 from webhooks.providers import PROVIDERS
+from webhooks.rules.ledger import REJECTED
 from webhooks.rules.payload import is_accepted, map_fields, read_event_type
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.signature import Verdict, verify
 from webhooks.rules.verification import DEFAULT_PRESET
 from webhooks.services.acceptance import Arrival, Receipt, UnknownDestination, accept_delivery
-from webhooks.services.ledger import REJECTED, Entry, Knock, write_entry
+from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.retries import CONNECTION_ERRORS, DatabaseAway, drop_connection
 from webhooks.services.secrets import note_use
 from webhooks.services.targets import Target, find_target
@@ -133,15 +134,16 @@ def _receive(knock: Knock) -> Receipt:
         raise UnknownDestination
     if request.method != "POST":
         raise PostOnly
-    verdict = _verify(knock)
+    verdict = verify_request(knock)
     if not verdict.valid:
         raise Rejection(verdict.cause or "internal", SignatureRefused())
-    receipt = _accept(_understand(knock))
+    receipt = _accept(understand_request(knock))
     _note_use(knock, verdict)
     return receipt
 
 
-def _verify(knock: Knock) -> Verdict:
+def verify_request(knock: Knock) -> Verdict:
+    """Was it signed as the destination requires, at the time of the knock? Never raises."""
     try:
         config = knock.target.read_config()
         if config is None:
@@ -161,8 +163,12 @@ def _spend_effort(request: ReceivedRequest, now: dt.datetime) -> None:
     verify(request, PROVIDERS[DEFAULT_PRESET].verification, (), now)
 
 
-def _understand(knock: Knock) -> Arrival:
-    """Parse the body, read its type and take from it what the input needs."""
+def understand_request(knock: Knock) -> Arrival:
+    """Parse the body, read its type and take from it what the input needs.
+
+    Raises:
+        Rejection: it is not what the destination takes.
+    """
     payload = _parse(knock.request.body)
     event_type = read_event_type(payload)
     has_good_type = event_type is not None and is_event_type(event_type)
