@@ -23,6 +23,12 @@ class Destination(models.Model):
     field_mapping = models.JSONField(null=True, blank=True)
     retry_attempts = models.PositiveSmallIntegerField(default=3)
     verification = models.JSONField(default=dict)
+    input_schema = models.JSONField(null=True, blank=True)
+    output_transform = models.JSONField(null=True, blank=True)
+    dedupe = models.JSONField(null=True, blank=True)
+    response = models.JSONField(null=True, blank=True)
+    redact = models.JSONField(default=list, blank=True)
+    on_unaccepted_event = models.CharField(max_length=16, default="reject")
     source = models.CharField(max_length=16, default="dynamic")
     created_by = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -85,10 +91,14 @@ class Delivery(models.Model):
     duplicate_of = models.UUIDField(null=True)
     dedupe_key = models.CharField(max_length=512, null=True)
     headers = models.JSONField(default=dict)
-    # The raw body, encrypted; capped for rejected requests.
+    # The whole request, encrypted; of rejected ones only so many.
     body = models.BinaryField(null=True)
     body_size = models.PositiveIntegerField(default=0)
+    # Without what is redacted, as is the input.
+    transformed = models.JSONField(null=True)
     input = models.JSONField(null=True)
+    # The paths that were to be redacted when it came.
+    redact = models.JSONField(default=list)
     notes = models.JSONField(default=list)
     duration_ms = models.FloatField(default=0)
     created_at = models.DateTimeField()

@@ -16,7 +16,8 @@ from django.http import HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from webhooks.rules.received import ReceivedRequest
-from webhooks.services import DatabaseAway, PostOnly, receive_delivery
+from webhooks.rules.static_response import DEFAULT_CONTENT_TYPE
+from webhooks.services import DatabaseAway, PostOnly, Receipt, receive_delivery
 from workspaces.rules.problems import BadRequest, InternalError, ServiceError, build_problem
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ def receive(
         # The last word to a stranger is a problem, not a page.
         log.exception("receiver_failed", destination_id=destination_id)
         return _render_problem(request, InternalError("Something went wrong on our side."))
-    return HttpResponse(json.dumps(receipt.as_json()), content_type="application/json")
+    return _render_receipt(receipt)
 
 
 def _read_request(request: WSGIRequest) -> ReceivedRequest:
@@ -109,6 +110,17 @@ def _read_headers(environ: dict[str, Any]) -> dict[str, str]:
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
     return headers
+
+
+def _render_receipt(receipt: Receipt) -> HttpResponse:
+    own = receipt.response
+    if own is None:
+        return HttpResponse(json.dumps(receipt.as_json()), content_type="application/json")
+    return HttpResponse(
+        own.get("body", ""),
+        status=own.get("status", 200),
+        content_type=own.get("content_type", DEFAULT_CONTENT_TYPE),
+    )
 
 
 def _render_problem(request: WSGIRequest, error: ServiceError) -> HttpResponse:

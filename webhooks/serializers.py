@@ -60,6 +60,34 @@ class DestinationBodySerializer(StrictSerializer):
         help_text="`{preset, require_timestamp?, tolerance_seconds?}`; the preset is `clockhook`"
         " where nothing else is said.",
     )
+    input_schema = ObjectField(
+        allow_null=True,
+        required=False,
+        help_text="JSON Schema (2020-12, no remote references) of the raw payload.",
+    )
+    output_transform = ObjectField(
+        allow_null=True,
+        required=False,
+        help_text="`{jmespath}` or `{object_transformation: {name: jmespath}}`.",
+    )
+    dedupe = ObjectField(
+        allow_null=True,
+        required=False,
+        help_text="`{key: header:<name> | body:<path> | digest | null, window_hours?}`;"
+        " null: the preset's own.",
+    )
+    response = ObjectField(
+        allow_null=True,
+        required=False,
+        help_text="`{status, content_type, body}`: a fixed answer to what was taken.",
+    )
+    redact = serializers.ListField(
+        child=TextField(max_length=512),
+        max_length=50,
+        required=False,
+        help_text="Paths of the payload that no log, answer or page shows.",
+    )
+    on_unaccepted_event = serializers.ChoiceField(choices=["reject", "ignore"], required=False)
     secret = TextField(
         required=False,
         write_only=True,
@@ -85,6 +113,12 @@ class DestinationSerializer(serializers.Serializer[Any]):
     field_mapping = serializers.DictField(child=serializers.CharField(), allow_null=True)
     retry_attempts = serializers.IntegerField()
     verification = serializers.DictField()
+    input_schema = serializers.DictField(allow_null=True)
+    output_transform = serializers.DictField(allow_null=True)
+    dedupe = serializers.DictField(allow_null=True)
+    response = serializers.DictField(allow_null=True)
+    redact = serializers.ListField(child=serializers.CharField())
+    on_unaccepted_event = serializers.ChoiceField(choices=["reject", "ignore"])
     secret_present = serializers.BooleanField()
     secret_hint = serializers.CharField(allow_null=True, help_text="Its last four characters.")
     source = serializers.CharField(  # type: ignore[assignment]  # the API's word, and DRF's

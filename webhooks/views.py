@@ -217,7 +217,7 @@ class DeliveryView(WorkspaceView):
             {
                 **render_delivery(delivery),
                 "request_payload": services.read_payload(delivery),
-                "transformed_payload": None,
+                "transformed_payload": delivery.transformed,
                 "input": delivery.input,
             }
         )

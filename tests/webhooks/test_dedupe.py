@@ -16,11 +16,14 @@ from tests.webhooks.conftest import LEAD, Sender
 from tests.webhooks.factories import DestinationFactory
 from triggers.models import Fire
 from webhooks.models import DedupeKey, Delivery, Destination
+from webhooks.rules.dedupe_keys import DEFAULT_WINDOW_HOURS
 from webhooks.services import dedupe, prune_dedupe_keys
-from webhooks.services.dedupe import KEPT_FOR, claim_key
+from webhooks.services.dedupe import claim_key
 from webhooks.services.ledger import DeliveryIds
 from webhooks.services.targets import Target, find_target
 from webhooks.tasks import prune_dedupe_keys as prune_task
+
+KEPT_FOR = dt.timedelta(hours=DEFAULT_WINDOW_HOURS)
 
 AT_ONCE = 50
 
@@ -118,7 +121,12 @@ def test_expired_keys_are_pruned_in_batches(
     monkeypatch.setattr("webhooks.services.dedupe.PRUNE_BATCH", 2)
     target, now = find_existing_target(destination), timezone.now()
     for number in range(6):
-        claim_key(target, f"old-{number}", ids=DeliveryIds(), now=now - KEPT_FOR)
+        claim_key(
+            target,
+            f"old-{number}",
+            ids=DeliveryIds(),
+            now=now - KEPT_FOR,
+        )
     claim_key(target, "young", ids=DeliveryIds(), now=now)
     assert prune_dedupe_keys(now=now) == 6
     assert DedupeKey.objects.count() == 1

@@ -19,6 +19,12 @@ class StoredDestination(Protocol):
     field_mapping: Any
     retry_attempts: Any
     verification: Any
+    input_schema: Any
+    output_transform: Any
+    dedupe: Any
+    response: Any
+    redact: Any
+    on_unaccepted_event: Any
     source: Any
     created_by: Any
     created_at: Any
@@ -68,6 +74,12 @@ def render_destination(
         "field_mapping": destination.field_mapping,
         "retry_attempts": destination.retry_attempts,
         "verification": destination.verification,
+        "input_schema": destination.input_schema,
+        "output_transform": destination.output_transform,
+        "dedupe": destination.dedupe,
+        "response": destination.response,
+        "redact": destination.redact,
+        "on_unaccepted_event": destination.on_unaccepted_event,
         "secret_present": secret_hint is not None,
         "secret_hint": secret_hint,
         "source": destination.source,

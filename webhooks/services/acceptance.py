@@ -1,6 +1,7 @@
 """One transaction for a genuine delivery: claim, fire, run, events and ledger, or none of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from triggers.services import FireResult, fire_from_webhook, load_trigger
 from webhooks.models import Delivery
-from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED
+from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, IGNORED
 from webhooks.rules.payload import Mapped
 from webhooks.services.dedupe import FirstDelivery, claim_key, release_key
 from webhooks.services.ledger import Entry, Knock, write_entry
@@ -33,6 +34,7 @@ class Arrival:
     """A knock that proved genuine, was understood and is wanted."""
 
     knock: Knock
+    # After the destination's output_transform.
     payload: Any
     event_type: str | None
     mapped: Mapped
@@ -40,21 +42,24 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The answer to a genuine delivery; ``status`` is ``fired``, ``duplicate`` or ``filtered``.
+    """The answer to a genuine delivery; ``status`` is ``fired``, ``duplicate``, ``filtered`` or
+    ``ignored``, which has no event.
 
     The ids of a duplicate are the first delivery's.
     """
 
     status: str
-    event_id: UUID
+    event_id: UUID | None
     destination_id: UUID
     trigger_id: UUID
     fired_event_id: UUID | None = None
     run_id: UUID | None = None
+    # The destination's own answer, instead of this one.
+    response: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, str | None]:
         return {
-            "event_id": str(self.event_id),
+            "event_id": _render(self.event_id),
             "fired_event_id": _render(self.fired_event_id),
             "destination_id": str(self.destination_id),
             "trigger_id": str(self.trigger_id),
@@ -72,6 +77,19 @@ def accept_delivery(arrival: Arrival) -> Receipt:
         UnknownDestination: the trigger was deleted meanwhile.
     """
     return run_with_retries(partial(_commit, arrival), attempts=arrival.knock.target.retry_attempts)
+
+
+def ignore_delivery(knock: Knock, *, event_type: str | None) -> Receipt:
+    """Put on the ledger what is genuine, but of no interest to the destination."""
+    with transaction.atomic():
+        entry = Entry(
+            status=IGNORED,
+            http_status=_OK,
+            cause="event_type_not_accepted",
+            payload_event_type=event_type,
+        )
+        write_entry(knock, entry)
+    return replace(_build_receipt(knock, IGNORED), event_id=None)
 
 
 def _commit(arrival: Arrival, attempt: int) -> Receipt:
@@ -145,6 +163,7 @@ def _settle_fired(arrival: Arrival, result: FireResult) -> Receipt:
         fired_event_id=result.fired_event_id,
         run_id=result.run_id,
         input=result.input,
+        transformed=_keep_transformed(arrival),
         notes=tuple(arrival.mapped.notes),
     )
     write_entry(arrival.knock, entry)
@@ -160,10 +179,17 @@ def _settle_filtered(arrival: Arrival, result: FireResult) -> Receipt:
         cause=result.outcome,
         payload_event_type=arrival.event_type,
         fire_id=result.fire_id,
+        transformed=_keep_transformed(arrival),
         notes=tuple(arrival.mapped.notes),
     )
     write_entry(arrival.knock, entry)
     return _build_receipt(arrival.knock, FILTERED)
+
+
+def _keep_transformed(arrival: Arrival) -> Any:
+    """What the transform made; without one the request says it all."""
+    is_transformed = arrival.knock.target.options.output_transform is not None
+    return arrival.payload if is_transformed else None
 
 
 def _settle_duplicate(arrival: Arrival, first: FirstDelivery) -> Receipt:
@@ -223,6 +249,7 @@ def _build_receipt(
         trigger_id=knock.target.trigger_id,
         fired_event_id=fired_event_id,
         run_id=run_id,
+        response=knock.target.options.response,
     )
 
 

@@ -3,9 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from actions.rules.schemas import check_schema
 from events.rules.globs import is_event_pattern
 from webhooks.providers import PROVIDERS
+from webhooks.rules.dedupe_keys import check_dedupe
 from webhooks.rules.payload import check_mapping
+from webhooks.rules.redaction import check_redact
+from webhooks.rules.static_response import check_response
+from webhooks.rules.transform import check_transform
 from webhooks.rules.verification import DEFAULT_PRESET, check_verification
 from workspaces.rules.problems import FieldError, Unprocessable
 
@@ -42,8 +47,20 @@ def _check_verification(document: Mapping[str, Any]) -> list[FieldError]:
     return check_verification(document, presets=PROVIDERS)
 
 
+def _check_input_schema(schema: Any) -> list[FieldError]:
+    return [
+        FieldError(f"/input_schema{error.pointer}", error.code, error.detail)
+        for error in check_schema(schema)
+    ]
+
+
 _CHECKS: dict[str, Callable[[Any], list[FieldError]]] = {
     "accepted_event_types": _check_event_types,
+    "dedupe": check_dedupe,
     "field_mapping": check_mapping,
+    "input_schema": _check_input_schema,
+    "output_transform": check_transform,
+    "redact": check_redact,
+    "response": check_response,
     "verification": _check_verification,
 }

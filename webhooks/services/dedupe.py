@@ -8,12 +8,11 @@ from uuid import UUID
 
 from django.db import connection
 
+from webhooks.rules.dedupe_keys import DEFAULT_WINDOW_HOURS
 from webhooks.services.ledger import DeliveryIds
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.targets import Target
 
-# Longer than any sender retries (Meta: seven days).
-KEPT_FOR = dt.timedelta(hours=192)
 PRUNE_BATCH = 5000
 
 # A rival's uncommitted claim makes this wait: for its commit (then no row comes back) or its
@@ -77,7 +76,7 @@ def claim_key(
         "run_id": ids.run_id,
         "fire_id": ids.fire_id,
         "trigger_id": target.trigger_id,
-        "expires_at": now + KEPT_FOR,
+        "expires_at": now + _find_window(target),
         "now": now,
     }
     with connection.cursor() as cursor:
@@ -116,6 +115,13 @@ def prune_dedupe_keys(*, now: dt.datetime) -> int:
         total += count
         if count < PRUNE_BATCH:
             return total
+
+
+def _find_window(target: Target) -> dt.timedelta:
+    # The default is longer than any sender retries (Meta: seven days).
+    return dt.timedelta(
+        hours=(target.options.dedupe or {}).get("window_hours", DEFAULT_WINDOW_HOURS)
+    )
 
 
 def _hash_key(key: str) -> bytes:

@@ -29,6 +29,12 @@ _DOCUMENT_FIELDS = (
     "field_mapping",
     "retry_attempts",
     "verification",
+    "input_schema",
+    "output_transform",
+    "dedupe",
+    "response",
+    "redact",
+    "on_unaccepted_event",
 )
 
 

@@ -12,10 +12,11 @@ from django.db.models import QuerySet
 from events.rules.event import WEBHOOK, NewEvent
 from events.rules.ids import lowest_id, read_id_time
 from events.services import PartitionMissing, append_event, is_partition_missing
-from webhooks.models import Delivery
+from webhooks.models import Delivery, Destination
+from webhooks.rules.dedupe_keys import find_key
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED
 from webhooks.rules.received import ReceivedRequest
-from webhooks.rules.redaction import make_storable, redact_headers
+from webhooks.rules.redaction import make_storable, redact_headers, redact_mapped, redact_paths
 from webhooks.rules.sealed import open_request, seal_request
 from webhooks.services.targets import Target
 from workspaces.rules.json_text import MalformedJson, parse_json
@@ -60,6 +61,8 @@ class Knock:
     @property
     def dedupe_key(self) -> str | None:
         """The sender's own name for the delivery, as it was sent; None when there is none."""
+        if self.target.options.dedupe is not None:
+            return find_key(self.target.options.dedupe, self.request)
         config = self.target.read_config()
         return (self.request.headers.get(config.delivery_id_header) if config else None) or None
 
@@ -77,12 +80,13 @@ class Entry:
     run_id: UUID | None = None
     duplicate_of: UUID | None = None
     input: dict[str, Any] | None = None
+    transformed: Any = None
     notes: tuple[str, ...] = ()
     data: dict[str, Any] = field(default_factory=dict)
 
 
 def write_entry(knock: Knock, entry: Entry) -> None:
-    """Insert the delivery and its event, in the caller's transaction.
+    """Insert the delivery and its event (what was ignored has none), in the caller's transaction.
 
     Raises:
         PartitionMissing: there is no partition for today; the transaction is spoilt.
@@ -96,6 +100,8 @@ def write_entry(knock: Knock, entry: Entry) -> None:
             detail = "The ledger of deliveries has no partition for this day."
             raise PartitionMissing(detail, retry_after_seconds=1) from error
         raise
+    if entry.status not in _EVENT_TYPES:
+        return
     append_event(
         NewEvent(
             id=knock.ids.event_id,
@@ -153,7 +159,8 @@ def find_delivery(*, workspace_id: UUID, delivery_id: UUID) -> Delivery:
 
 
 def read_payload(delivery: Delivery) -> Any:
-    """The body as JSON, else as text (also where it was cut off); None when none was kept.
+    """The body as JSON without what is redacted, else as text; None when none was kept. Where there
+    is something to redact, what is no JSON is not shown.
 
     Raises:
         SecretUnreadable: the keys that encrypted it are no longer configured.
@@ -161,10 +168,11 @@ def read_payload(delivery: Delivery) -> Any:
     request = read_request(delivery)
     if request is None:
         return None
+    redacted = _find_redacted(delivery)
     try:
-        return parse_json(request.body)
+        return redact_paths(parse_json(request.body), redacted)
     except MalformedJson:
-        return request.body.decode("utf-8", "replace")
+        return None if redacted else request.body.decode("utf-8", "replace")
 
 
 def read_request(delivery: Delivery) -> ReceivedRequest | None:
@@ -174,6 +182,12 @@ def read_request(delivery: Delivery) -> ReceivedRequest | None:
         SecretUnreadable: the keys that encrypted it are no longer configured.
     """
     return None if delivery.body is None else open_request(decrypt_secret(delivery.body))
+
+
+def _find_redacted(delivery: Delivery) -> list[str]:
+    """What was to be redacted when it came, and what is by now."""
+    now = Destination.objects.filter(id=delivery.destination_id).values_list("redact", flat=True)
+    return [*delivery.redact, *(now.first() or [])]
 
 
 def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
@@ -196,6 +210,7 @@ def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
 
 def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Delivery:
     ids, request, key = knock.ids, knock.request, knock.dedupe_key
+    options = knock.target.options
     return Delivery(
         id=ids.delivery_id,
         workspace_id=knock.target.workspace_id,
@@ -204,9 +219,9 @@ def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Deliver
         status=entry.status,
         cause=entry.cause,
         http_status=entry.http_status,
-        event_id=ids.event_id,
-        event_type=_EVENT_TYPES[entry.status],
-        event_data=data,
+        event_id=ids.event_id if entry.status in _EVENT_TYPES else None,
+        event_type=_EVENT_TYPES.get(entry.status),
+        event_data=data if entry.status in _EVENT_TYPES else None,
         payload_event_type=entry.payload_event_type,
         fire_id=entry.fire_id,
         fired_event_id=entry.fired_event_id,
@@ -216,11 +231,19 @@ def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Deliver
         headers=redact_headers(request.headers),
         body=_keep_request(knock, is_rejected=entry.status == REJECTED),
         body_size=request.size,
-        input=entry.input,
+        transformed=redact_paths(entry.transformed, options.redact),
+        input=_redact_input(knock.target, entry.input),
+        redact=options.redact,
         notes=list(entry.notes),
         duration_ms=round((time.perf_counter() - knock.started) * 1000, 3),
         created_at=read_id_time(ids.delivery_id),
     )
+
+
+def _redact_input(target: Target, values: dict[str, Any] | None) -> dict[str, Any] | None:
+    if values is None or not target.options.redact:
+        return values
+    return redact_mapped(values, target.field_mapping, target.options.redact)
 
 
 def _keep_request(knock: Knock, *, is_rejected: bool) -> bytes | None:

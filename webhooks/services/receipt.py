@@ -1,6 +1,7 @@
 """What happens to a request at a destination. The order of the steps is the security."""
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ import structlog
 from django.db import DatabaseError, transaction
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from actions.rules.schemas import find_schema_errors
 from actions.services import InputRefused
 from events.rules.globs import is_event_type
 from webhooks.providers import PROVIDERS
@@ -15,8 +17,15 @@ from webhooks.rules.ledger import REJECTED
 from webhooks.rules.payload import is_accepted, map_fields, read_event_type
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.signature import Verdict, verify
+from webhooks.rules.transform import TransformFailed, apply_transform
 from webhooks.rules.verification import DEFAULT_PRESET
-from webhooks.services.acceptance import Arrival, Receipt, UnknownDestination, accept_delivery
+from webhooks.services.acceptance import (
+    Arrival,
+    Receipt,
+    UnknownDestination,
+    accept_delivery,
+    ignore_delivery,
+)
 from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.retries import CONNECTION_ERRORS, DatabaseAway, drop_connection
 from webhooks.services.secrets import note_use
@@ -68,6 +77,14 @@ class Rejection(Exception):
         super().__init__(cause)
         self.cause = cause
         self.error = error
+        self.event_type = event_type
+
+
+class Unwanted(Exception):
+    """An event type that the destination ignores instead of refusing it."""
+
+    def __init__(self, event_type: str | None) -> None:
+        super().__init__(event_type)
         self.event_type = event_type
 
 
@@ -137,7 +154,10 @@ def _receive(knock: Knock) -> Receipt:
     verdict = verify_request(knock)
     if not verdict.valid:
         raise Rejection(verdict.cause or "internal", SignatureRefused())
-    receipt = _accept(understand_request(knock))
+    try:
+        receipt = _accept(understand_request(knock))
+    except Unwanted as unwanted:
+        receipt = ignore_delivery(knock, event_type=unwanted.event_type)
     _note_use(knock, verdict)
     return receipt
 
@@ -168,16 +188,22 @@ def understand_request(knock: Knock) -> Arrival:
 
     Raises:
         Rejection: it is not what the destination takes.
+        Unwanted: the destination ignores its event type.
     """
     payload = _parse(knock.request.body)
+    options = knock.target.options
     event_type = read_event_type(payload)
     has_good_type = event_type is not None and is_event_type(event_type)
     if not is_accepted(event_type, knock.target.accepted_event_types):
+        if options.on_unaccepted_event == "ignore":
+            raise Unwanted(event_type if has_good_type else None)
         detail = "The destination does not accept this event type."
         error = Unprocessable(detail, errors=[FieldError("", "event_type_not_accepted", detail)])
         raise Rejection(
             "event_type_not_accepted", error, event_type=event_type if has_good_type else None
         )
+    _check_schema(options.input_schema, payload, event_type)
+    payload = _transform(options.output_transform, payload, event_type)
     mapped = map_fields(payload, knock.target.field_mapping)
     if event_type is not None and not has_good_type:
         mapped.notes.append("The payload's event type is no event type.")
@@ -191,6 +217,23 @@ def _parse(body: bytes) -> Any:
     except MalformedJson as error:
         problem = BadRequest(str(error), errors=[FieldError("", error.code, str(error))])
         raise Rejection("unparsable", problem) from None
+
+
+def _check_schema(schema: Mapping[str, Any] | None, payload: Any, event_type: str | None) -> None:
+    errors = [] if schema is None else find_schema_errors(schema, payload)
+    if errors:
+        detail = "; ".join(f"{error.pointer or '/'}: {error.detail}" for error in errors[:3])
+        error = Unprocessable(f"The payload breaks the input_schema: {detail}", errors=errors)
+        raise Rejection("schema_invalid", error, event_type=event_type)
+
+
+def _transform(transform: Mapping[str, Any] | None, payload: Any, event_type: str | None) -> Any:
+    try:
+        return apply_transform(transform, payload)
+    except TransformFailed as failure:
+        detail = f"The output_transform does not work on this payload: {failure}"
+        error = Unprocessable(detail, errors=[FieldError("", "transform_failed", detail)])
+        raise Rejection("transform_failed", error, event_type=event_type) from None
 
 
 def _accept(arrival: Arrival) -> Receipt:

@@ -20,7 +20,7 @@ from webhooks.services.ledger import (
     find_delivery,
     read_request,
 )
-from webhooks.services.receipt import Rejection, understand_request, verify_request
+from webhooks.services.receipt import Rejection, Unwanted, understand_request, verify_request
 from webhooks.services.targets import find_target
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError
@@ -146,6 +146,9 @@ def _fire(knock: Knock, *, caller: Caller, now: dt.datetime) -> FireResult:
         arrival = understand_request(knock)
     except Rejection as rejection:
         raise ReplayRefused(rejection.cause, str(rejection.error)) from None
+    except Unwanted:
+        detail = "The destination ignores this event type."
+        raise ReplayRefused("event_type_not_accepted", detail) from None
     loaded = load_trigger(knock.target.trigger_id)
     if loaded is None:
         raise ReplayRefused("destination_deleted", "The destination's trigger was deleted.")

@@ -20,6 +20,9 @@ from workspaces.rules.ids import parse_id
 _FIND = """
 SELECT d.id, d.workspace_id, d.trigger_id, d.is_active AND w.archived_at IS NULL,
        d.accepted_event_types, d.field_mapping::text, d.retry_attempts, d.verification::text,
+       jsonb_build_object('input_schema', d.input_schema, 'output_transform', d.output_transform,
+           'dedupe', d.dedupe, 'response', d.response, 'redact', d.redact,
+           'on_unaccepted_event', d.on_unaccepted_event)::text,
        s.id, s.ciphertext, s.expires_at, s.last_used_at
 FROM webhooks_destination d JOIN workspaces_workspace w ON w.id = d.workspace_id
 LEFT JOIN webhooks_destinationsecret s ON s.destination_id = d.id
@@ -38,6 +41,20 @@ class StoredSecret:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a destination makes of a genuine request, beside type and mapping; each as the API has
+    it.
+    """
+
+    input_schema: dict[str, Any] | None
+    output_transform: dict[str, Any] | None
+    dedupe: dict[str, Any] | None
+    response: dict[str, Any] | None
+    redact: list[str]
+    on_unaccepted_event: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A destination as a request meets it."""
 
@@ -49,6 +66,7 @@ class Target:
     field_mapping: dict[str, str] | None
     retry_attempts: int
     verification: str
+    options: Options
     secrets: tuple[StoredSecret, ...]
 
     def read_config(self) -> VerificationConfig | None:
@@ -94,7 +112,8 @@ def _build_target(rows: list[tuple[Any, ...]]) -> Target:
         field_mapping=None if first[5] is None else json.loads(first[5]),
         retry_attempts=first[6],
         verification=first[7],
-        secrets=tuple(_build_secrets(row[8:] for row in rows)),
+        options=_read_options(first[8]),
+        secrets=tuple(_build_secrets(row[9:] for row in rows)),
     )
 
 
@@ -111,3 +130,8 @@ def _read_verification(text: str) -> VerificationConfig | None:
     if check_verification(document, presets=PROVIDERS):
         return None
     return build_config(document)
+
+
+@lru_cache(maxsize=1024)
+def _read_options(text: str) -> Options:
+    return Options(**json.loads(text))
