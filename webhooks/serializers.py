@@ -1,5 +1,8 @@
 """Shapes of destinations and deliveries: what the API shows, and what it takes."""
 
+import base64
+import json
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework import serializers
@@ -7,6 +10,7 @@ from rest_framework import serializers
 from workspaces.rest.fields import FlagField, ObjectField, TextField, WholeNumberField
 from workspaces.rest.serializers import StrictSerializer
 
+MAX_BODY_LENGTH = 1024 * 1024
 MAX_EVENT_TYPES = 50
 MAX_OVERLAP_SECONDS = 604_800
 DEFAULT_OVERLAP_SECONDS = 1800
@@ -190,6 +194,60 @@ class DeliveryDetailSerializer(DeliverySerializer):
     )
     transformed_payload = serializers.JSONField(allow_null=True)
     input = serializers.DictField(allow_null=True)
+
+
+class TrialBodySerializer(StrictSerializer):
+    """A request to try: its body as JSON (``payload``), as text or in base64; at most one."""
+
+    payload = serializers.JSONField(required=False)
+    body = TextField(max_length=MAX_BODY_LENGTH, allow_blank=True, required=False)
+    body_base64 = TextField(max_length=2 * MAX_BODY_LENGTH, required=False)
+    method = TextField(max_length=16, required=False, default="POST")
+    query = TextField(max_length=4096, allow_blank=True, required=False, default="")
+    headers = ObjectField(child=TextField(max_length=8192, allow_blank=True), required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Read the body's bytes into ``raw``."""
+        given = [name for name in ("payload", "body", "body_base64") if name in attrs]
+        if len(given) != 1:
+            raise serializers.ValidationError({"payload": "Give payload, body or body_base64."})
+        try:
+            raw = _READ_BODY[given[0]](attrs[given[0]])
+        except ValueError:
+            raise serializers.ValidationError({given[0]: "This cannot be read."}) from None
+        return {**attrs, "raw": raw}
+
+
+def _decode_base64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+_READ_BODY: dict[str, Callable[[Any], bytes]] = {
+    "payload": lambda payload: json.dumps(payload).encode(),
+    "body": lambda text: str(text).encode(),
+    "body_base64": _decode_base64,
+}
+
+
+class TrialStepSerializer(serializers.Serializer[Any]):
+    """One step of the pipeline."""
+
+    step = serializers.CharField()
+    ok = serializers.BooleanField()
+    cause = serializers.CharField(allow_null=True)
+    detail = serializers.CharField(allow_null=True)
+
+
+class TrialSerializer(serializers.Serializer[Any]):
+    """What would happen to the request."""
+
+    status = serializers.CharField(help_text="fired, filtered, ignored or rejected.")
+    cause = serializers.CharField(allow_null=True)
+    event_type = serializers.CharField(allow_null=True)
+    transformed_payload = serializers.JSONField(allow_null=True)
+    input = serializers.DictField(allow_null=True, help_text="The merged input of the run.")
+    notes = serializers.ListField(child=serializers.CharField())
+    steps = TrialStepSerializer(many=True)
 
 
 class ReplaySerializer(serializers.Serializer[Any]):

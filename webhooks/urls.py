@@ -12,6 +12,7 @@ urlpatterns = [
     path("v1/<str:workspace_id>/hooks/<str:destination_id>", receive),
     path(_DESTINATIONS, views.DestinationsView.as_view()),
     path(f"{_DESTINATIONS}/<str:destination_id>", views.DestinationView.as_view()),
+    path(f"{_DESTINATIONS}/<str:destination_id>/test", views.TrialView.as_view()),
     path(f"{_DESTINATIONS}/<str:destination_id>/rotate-secret", views.SecretRotationView.as_view()),
     path(
         f"{_DESTINATIONS}/<str:destination_id>/deliveries",

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from webhooks import services
+from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.render import render_delivery, render_destination
 from webhooks.serializers import (
     DeliveryDetailSerializer,
@@ -18,6 +19,8 @@ from webhooks.serializers import (
     ReplaySerializer,
     RotationBodySerializer,
     RotationSerializer,
+    TrialBodySerializer,
+    TrialSerializer,
 )
 from workspaces.rest.pagination import paginate
 from workspaces.rest.parameters import (
@@ -169,6 +172,36 @@ class SecretRotationView(WorkspaceView):
             **validate_body(RotationBodySerializer, request),
         )
         return Response({"secret": secret, "rotation_expires_at": render_time(expires_at)})
+
+
+class TrialView(WorkspaceView):
+    """``/v1/{workspace_id}/webhook-destinations/{destination_id}/test``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"POST": _WRITE}
+
+    @document(
+        "Try a request step by step; nothing is stored and nothing fires",
+        request=TrialBodySerializer,
+        response=TrialSerializer,
+    )
+    def post(self, request: Request, workspace_id: str, destination_id: str) -> Response:
+        """What the destination would make of it."""
+        body = validate_body(TrialBodySerializer, request)
+        target_id = read_path_id(destination_id, name="webhook destination")
+        trial = services.try_request(
+            ReceivedRequest(
+                method=body["method"].upper(),
+                path=f"/v1/{self.workspace.pk}/hooks/{target_id}",
+                query=body["query"],
+                headers={name.lower(): value for name, value in body.get("headers", {}).items()},
+                body=body["raw"],
+                size=len(body["raw"]),
+            ),
+            workspace_id=self.workspace.pk,
+            destination_id=target_id,
+            now=self.now,
+        )
+        return Response(trial.as_json())
 
 
 class DestinationDeliveriesView(WorkspaceView):

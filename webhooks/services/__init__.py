@@ -20,6 +20,7 @@ from webhooks.services.replay import ReplayRefused, replay_delivery
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.rotation import RotationOverlaps, rotate_secret
 from webhooks.services.secrets import SecretRefused
+from webhooks.services.trial import try_request
 
 __all__ = [
     "STATUSES",
@@ -47,5 +48,6 @@ __all__ = [
     "receive_delivery",
     "replay_delivery",
     "rotate_secret",
+    "try_request",
     "update_destination",
 ]
