@@ -34,6 +34,13 @@ CLOCKHOOK_PUBLIC_URL = (
 # Where this machine itself reaches the web server; the public address may lie behind a proxy.
 CLOCKHOOK_BASE_URL = STACK.get("base_url") or CLOCKHOOK_PUBLIC_URL
 CLOCKHOOK_ALLOW_PRIVATE_TARGETS = environment.read_flag("CLOCKHOOK_ALLOW_PRIVATE_TARGETS")
+# Requests a minute: of an API key that says nothing else, and of one address at webhooks (0: none).
+CLOCKHOOK_KEY_RATE_LIMIT_PER_MINUTE = int(
+    os.environ.get("CLOCKHOOK_KEY_RATE_LIMIT_PER_MINUTE") or 6000
+)
+CLOCKHOOK_ADDRESS_RATE_LIMIT_PER_MINUTE = int(
+    os.environ.get("CLOCKHOOK_ADDRESS_RATE_LIMIT_PER_MINUTE") or 0
+)
 CLOCKHOOK_DATA = DATA_DIR
 # Who places outbound calls: a key of actions.providers.PROVIDERS.
 CLOCKHOOK_CALL_PROVIDER = os.environ.get("CLOCKHOOK_CALL_PROVIDER") or "console"

@@ -28,6 +28,8 @@ class Destination(models.Model):
     dedupe = models.JSONField(null=True, blank=True)
     response = models.JSONField(null=True, blank=True)
     redact = models.JSONField(default=list, blank=True)
+    # 0: no limit.
+    rate_limit_per_minute = models.PositiveIntegerField(default=0)
     on_unaccepted_event = models.CharField(max_length=16, default="reject")
     source = models.CharField(max_length=16, default="dynamic")
     created_by = models.CharField(max_length=64)

@@ -66,6 +66,7 @@ def _read_request(request: WSGIRequest) -> ReceivedRequest:
         body=body,
         size=size,
         is_oversized=size > MAX_BODY_BYTES,
+        address=environ.get("REMOTE_ADDR", ""),
     )
 
 

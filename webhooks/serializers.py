@@ -92,6 +92,9 @@ class DestinationBodySerializer(StrictSerializer):
         help_text="Paths of the payload that no log, answer or page shows.",
     )
     on_unaccepted_event = serializers.ChoiceField(choices=["reject", "ignore"], required=False)
+    rate_limit_per_minute = WholeNumberField(
+        min_value=0, max_value=1_000_000, required=False, help_text="0: no limit."
+    )
     secret = TextField(
         required=False,
         write_only=True,
@@ -123,6 +126,7 @@ class DestinationSerializer(serializers.Serializer[Any]):
     response = serializers.DictField(allow_null=True)
     redact = serializers.ListField(child=serializers.CharField())
     on_unaccepted_event = serializers.ChoiceField(choices=["reject", "ignore"])
+    rate_limit_per_minute = serializers.IntegerField()
     secret_present = serializers.BooleanField()
     secret_hint = serializers.CharField(allow_null=True, help_text="Its last four characters.")
     source = serializers.CharField(  # type: ignore[assignment]  # the API's word, and DRF's

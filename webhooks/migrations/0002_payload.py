@@ -41,6 +41,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='destination',
+            name='rate_limit_per_minute',
+            field=models.PositiveIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name='destination',
             name='redact',
             field=models.JSONField(blank=True, default=list),
         ),

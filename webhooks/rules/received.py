@@ -19,3 +19,5 @@ class ReceivedRequest:
     body: bytes = field(repr=False)
     size: int
     is_oversized: bool = False
+    # Whoever connected to us: the sender, or the last proxy before us.
+    address: str = ""

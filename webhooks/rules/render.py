@@ -25,6 +25,7 @@ class StoredDestination(Protocol):
     response: Any
     redact: Any
     on_unaccepted_event: Any
+    rate_limit_per_minute: Any
     source: Any
     created_by: Any
     created_at: Any
@@ -80,6 +81,7 @@ def render_destination(
         "response": destination.response,
         "redact": destination.redact,
         "on_unaccepted_event": destination.on_unaccepted_event,
+        "rate_limit_per_minute": destination.rate_limit_per_minute,
         "secret_present": secret_hint is not None,
         "secret_hint": secret_hint,
         "source": destination.source,

@@ -35,6 +35,7 @@ _DOCUMENT_FIELDS = (
     "response",
     "redact",
     "on_unaccepted_event",
+    "rate_limit_per_minute",
 )
 
 

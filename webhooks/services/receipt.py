@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, transaction
 from psycopg_pool import PoolTimeout, TooManyRequests
 
@@ -41,7 +42,7 @@ from workspaces.rules.problems import (
     Unauthorized,
     Unprocessable,
 )
-from workspaces.services import SecretUnreadable
+from workspaces.services import RateLimited, SecretUnreadable, take_token
 
 log = structlog.get_logger(__name__)
 
@@ -151,6 +152,7 @@ def _receive(knock: Knock) -> Receipt:
         raise UnknownDestination
     if request.method != "POST":
         raise PostOnly
+    _take_tokens(knock)
     verdict = verify_request(knock)
     if not verdict.valid:
         raise Rejection(verdict.cause or "internal", SignatureRefused())
@@ -160,6 +162,21 @@ def _receive(knock: Knock) -> Receipt:
         receipt = ignore_delivery(knock, event_type=unwanted.event_type)
     _note_use(knock, verdict)
     return receipt
+
+
+def _take_tokens(knock: Knock) -> None:
+    """One of the destination's, and one of the sender's address; nobody is turned away while Redis
+    is away.
+    """
+    buckets = (
+        ("destination", str(knock.target.id), knock.target.options.rate_limit_per_minute),
+        ("address", knock.request.address, settings.CLOCKHOOK_ADDRESS_RATE_LIMIT_PER_MINUTE),
+    )
+    try:
+        for name, key, per_minute in buckets:
+            take_token(name, key, per_minute=per_minute)
+    except RateLimited as error:
+        raise Rejection("rate_limited", error) from None
 
 
 def verify_request(knock: Knock) -> Verdict:

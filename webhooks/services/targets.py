@@ -22,6 +22,7 @@ SELECT d.id, d.workspace_id, d.trigger_id, d.is_active AND w.archived_at IS NULL
        d.accepted_event_types, d.field_mapping::text, d.retry_attempts, d.verification::text,
        jsonb_build_object('input_schema', d.input_schema, 'output_transform', d.output_transform,
            'dedupe', d.dedupe, 'response', d.response, 'redact', d.redact,
+           'rate_limit_per_minute', d.rate_limit_per_minute,
            'on_unaccepted_event', d.on_unaccepted_event)::text,
        s.id, s.ciphertext, s.expires_at, s.last_used_at
 FROM webhooks_destination d JOIN workspaces_workspace w ON w.id = d.workspace_id
@@ -51,6 +52,7 @@ class Options:
     dedupe: dict[str, Any] | None
     response: dict[str, Any] | None
     redact: list[str]
+    rate_limit_per_minute: int
     on_unaccepted_event: str
 
 

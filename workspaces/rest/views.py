@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.conf import settings
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -14,7 +15,7 @@ from workspaces.rest.parsers import JsonNegotiation, refuse_chunked
 from workspaces.rules.callers import OPERATOR_SCOPE, Caller
 from workspaces.rules.ids import parse_id
 from workspaces.rules.problems import NotFound
-from workspaces.services import Admission, find_workspace, refuse_archived
+from workspaces.services import Admission, Rate, find_workspace, refuse_archived, take_token
 
 
 class ApiView(APIView):
@@ -29,6 +30,7 @@ class ApiView(APIView):
     admission: Admission
     caller: Caller
     now: dt.datetime
+    rate: Rate | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -36,6 +38,21 @@ class ApiView(APIView):
         self.now = dt.datetime.now(dt.UTC)
         self.admission = read_admission(request)
         self.caller = self.admission.caller
+        self.rate = self._take_token()
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in (self.rate.headers if self.rate else {}).items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+    def _take_token(self) -> Rate | None:
+        """Of the key's bucket; staff and the system have none."""
+        if self.caller.kind != "key":
+            return None
+        own = self.admission.rate_limit_per_minute
+        limit = settings.CLOCKHOOK_KEY_RATE_LIMIT_PER_MINUTE if own is None else own
+        return take_token("key", self.caller.id, per_minute=limit)
 
 
 class WorkspaceView(ApiView):

@@ -20,6 +20,7 @@ from workspaces.services.plans import (
     read_plan,
     refuse_over_limit,
 )
+from workspaces.services.rates import Rate, RateLimited, take_token
 from workspaces.services.records import has_records
 from workspaces.services.revisions import record_revision
 from workspaces.services.workspaces import (
@@ -38,6 +39,8 @@ __all__ = [
     "SYSTEM_SLUG",
     "Admission",
     "PlanLimits",
+    "Rate",
+    "RateLimited",
     "SecretUnreadable",
     "SlugTaken",
     "TriggerLimitExceeded",
@@ -64,5 +67,6 @@ __all__ = [
     "refuse_archived",
     "refuse_over_limit",
     "revoke_api_key",
+    "take_token",
     "update_workspace",
 ]
