@@ -105,6 +105,7 @@ def _perform(
         spec,
         run_id=run.id,
         trigger_id=run.trigger_id,
+        trigger={"name": run.trigger_name},
         attempt=run.attempt,
         input=run.input,
         chain_id=run.chain_id,

@@ -82,6 +82,7 @@ class NewRun:
     run_id: uuid.UUID = field(default_factory=new_id)
     fired_event_id: uuid.UUID = field(default_factory=new_id)
     trigger_id: uuid.UUID | None = None
+    trigger_name: str | None = None
     fire_id: uuid.UUID | None = None
     priority: int = 5
     scheduled_for: dt.datetime | None = None
@@ -137,6 +138,7 @@ def rerun_run(
         triggered_by=f"manual:{caller}",
         retry=RetryPolicy.from_json(original.retry),
         trigger_id=original.trigger_id,
+        trigger_name=original.trigger_name,
         priority=original.priority,
         scheduled_for=original.scheduled_for,
         rerun_of=original.id,
@@ -218,6 +220,7 @@ def _build_run(new: NewRun, *, now: dt.datetime) -> Run:
         id=new.run_id,
         workspace_id=new.workspace_id,
         trigger_id=new.trigger_id,
+        trigger_name=new.trigger_name,
         fire_id=new.fire_id,
         action_id=new.action.id,
         action_type=new.action.action_type,
