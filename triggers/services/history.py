@@ -19,7 +19,7 @@ from triggers.services.firing import build_manual_cause, build_webhook_cause
 from triggers.services.planning import Cause, PlannedFire, plan_fire
 from triggers.services.slots import compute_next_slot
 from workspaces.rules.callers import Caller
-from workspaces.services import mint_ids_of, new_id
+from workspaces.services import mint_ids_of
 
 # How the run of a slot went.
 Telling = Callable[[dt.datetime], Sequence[PastStep]]
@@ -69,26 +69,28 @@ def record_webhook(
     payload: Any,
     event: Mapping[str, Any],
     mapped: Mapping[str, Any],
+    fire_id: uuid.UUID,
+    run_id: uuid.UUID,
+    fired_event_id: uuid.UUID,
     steps: Sequence[PastStep],
     calls: Sequence[PastStep],
     now: dt.datetime,
-) -> PlannedFire:
-    """Fire for a delivery of the past.
+) -> dict[str, Any]:
+    """Fire for a delivery of the past; returns the run's input.
 
     Raises:
         InputRefused: the action refuses the merged input.
     """
-    with mint_ids_of(now):
-        cause = build_webhook_cause(
-            destination_id=destination_id,
-            delivery_id=delivery_id,
-            payload=payload,
-            event=event,
-            mapped=mapped,
-            fire_id=new_id(),
-            run_id=new_id(),
-            fired_event_id=new_id(),
-        )
+    cause = build_webhook_cause(
+        destination_id=destination_id,
+        delivery_id=delivery_id,
+        payload=payload,
+        event=event,
+        mapped=mapped,
+        fire_id=fire_id,
+        run_id=run_id,
+        fired_event_id=fired_event_id,
+    )
     return _fire(trigger, cause, steps=steps, calls=calls, now=now)
 
 
@@ -99,8 +101,8 @@ def record_call_by_hand(
     caller: Caller,
     steps: Sequence[PastStep],
     now: dt.datetime,
-) -> PlannedFire:
-    """Fire by hand in the past.
+) -> dict[str, Any]:
+    """Fire by hand in the past; returns the run's input.
 
     Raises:
         InputRefused: the action refuses the merged input.
@@ -117,11 +119,11 @@ def _fire(
     steps: Sequence[PastStep],
     calls: Sequence[PastStep],
     now: dt.datetime,
-) -> PlannedFire:
+) -> dict[str, Any]:
     action = find_action(workspace_id=trigger.workspace_id, action_id=trigger.action_id)
     plan = plan_fire(trigger, action, cause, now=now)
     _record(plan, steps=lambda _: steps, calls=calls, now=now)
-    return plan
+    return {} if plan.run is None else plan.run.input
 
 
 def _record(

@@ -13,6 +13,7 @@ from webhooks.services.destinations import (
     list_destinations,
     update_destination,
 )
+from webhooks.services.history import record_delivery
 from webhooks.services.ledger import STATUSES, find_delivery, list_deliveries, read_payload
 from webhooks.services.receipt import PostOnly, SignatureRefused, receive_delivery
 from webhooks.services.retries import DatabaseAway
@@ -42,6 +43,7 @@ __all__ = [
     "prune_dedupe_keys",
     "read_payload",
     "receive_delivery",
+    "record_delivery",
     "rotate_secret",
     "update_destination",
 ]

@@ -113,7 +113,7 @@ def _fire(arrival: Arrival) -> FireResult:
         destination_id=knock.target.id,
         delivery_id=ids.delivery_id,
         payload=arrival.payload,
-        event=_describe_event(arrival),
+        event=describe_event(arrival),
         mapped=arrival.mapped.values,
         now=knock.now,
         fire_id=ids.fire_id,
@@ -122,7 +122,7 @@ def _fire(arrival: Arrival) -> FireResult:
     )
 
 
-def _describe_event(arrival: Arrival) -> dict[str, Any]:
+def describe_event(arrival: Arrival) -> dict[str, Any]:
     """What templates read as ``event``."""
     knock = arrival.knock
     return {
