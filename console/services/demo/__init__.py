@@ -1,6 +1,6 @@
 """The demonstration: a workspace with a week behind it, and leads to watch."""
 
-from console.services.demo.leads import DemoFailed, Show, show_leads
+from console.services.demo.leads import DemoFailed, show_leads
 from console.services.demo.seeding import MAX_DAYS, Demo, NotTheDemo, open_demo, seed_demo
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "Demo",
     "DemoFailed",
     "NotTheDemo",
-    "Show",
     "open_demo",
     "seed_demo",
     "show_leads",
