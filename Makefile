@@ -1,5 +1,6 @@
 # make            what there is to make
 # make run        Clockhook with a Postgres and a Valkey of its own, in .clockhook/ (Ctrl-C stops it)
+# make demo       leads at the stack that `make run` runs, and their chains as they grow
 # make setup      only the environment that `make run` needs, in .venv/
 # make test       the tests; ARGS="tests/runs -x" narrows them down
 # make check      everything that CI checks
@@ -10,7 +11,7 @@
 # Settings (PORT, CLOCKHOOK_DATA, DATABASE_URL, REDIS_URL …) come from the environment: see README.
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-dev test check check-django bench fmt lock
+.PHONY: help run demo setup setup-dev test check check-django bench fmt lock
 .NOTPARALLEL:
 # A recipe is one program, so that a SIGTERM to make reaches it; paths are relative, so that the
 # checkout may lie under a path with spaces. Installed scripts are run as modules: their first line
@@ -26,6 +27,9 @@ help:
 
 run: setup
 	@exec $(STACK) run
+
+demo: setup
+	@exec $(PY) manage.py show_demo $(ARGS)
 
 setup:
 	@.ci/environment requirements.txt

@@ -18,6 +18,8 @@ class Run(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace_id = models.UUIDField()
     trigger_id = models.UUIDField(null=True)
+    # As it was when the run was made: what a config's {{ trigger.name }} says.
+    trigger_name = models.CharField(max_length=256, null=True)
     fire_id = models.UUIDField(null=True)
     action_id = models.UUIDField()
     action_type = models.CharField(max_length=64)

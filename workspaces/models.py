@@ -1,21 +1,57 @@
 """Who: workspaces, their plans, API keys and numbered revisions."""
 
+import datetime as dt
+import itertools
+import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import uuid_utils.compat
 from django.contrib.postgres.fields import ArrayField
 from django.db import connections, models
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 _Row = TypeVar("_Row", bound=models.Model)
 
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_past_ids: ContextVar[Iterator[uuid.UUID] | None] = ContextVar("past_ids", default=None)
+
+
 def new_id() -> uuid.UUID:
     """A UUID version 7: ordered by time, monotonic within a process."""
-    return uuid_utils.compat.uuid7()
+    past_ids = _past_ids.get()
+    return uuid_utils.compat.uuid7() if past_ids is None else next(past_ids)
+
+
+@contextmanager
+def mint_ids_of(moment: dt.datetime) -> Iterator[None]:
+    """Inside the block, ids of this thread are those of ``moment``, ascending: for whoever writes
+    down a history that lies behind.
+    """
+    token = _past_ids.set(_iterate_ids(moment))
+    try:
+        yield
+    finally:
+        _past_ids.reset(token)
+
+
+def _iterate_ids(moment: dt.datetime) -> Iterator[uuid.UUID]:
+    # Milliseconds, then the 12 bits below them as a counter that may run over into the next one.
+    first = ((moment - _EPOCH) // dt.timedelta(milliseconds=1)) << 12
+    for count in itertools.count(first):
+        yield uuid.UUID(
+            int=(count >> 12) << 80
+            | 0x7 << 76
+            | (count & 0xFFF) << 64
+            | 0b10 << 62
+            | secrets.randbits(62)
+        )
 
 
 class UnnestQuerySet(models.QuerySet[_Row]):
@@ -25,13 +61,13 @@ class UnnestQuerySet(models.QuerySet[_Row]):
         """Insert complete rows (every id minted by the caller); returns the ids that were inserted.
 
         ``on_conflict`` is the SQL after ``ON CONFLICT``, such as ``(trigger_id, key) DO NOTHING``.
-        Columns with a ``db_default`` are left to the database.
+        Columns with a ``db_default`` are left to the database unless the first row has a value.
         """
         if not rows:
             return []
         connection = connections[self.db]
         meta = self.model._meta  # noqa: SLF001 - Django's own, documented API
-        fields = [field for field in meta.concrete_fields if not field.has_db_default()]
+        fields = [field for field in meta.concrete_fields if _is_given(rows[0], field)]
         casts = ", ".join(f"%s::{_name_type(field, connection)}[]" for field in fields)
         columns = ", ".join(f'"{field.column}"' for field in fields)
         conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
@@ -45,6 +81,12 @@ class UnnestQuerySet(models.QuerySet[_Row]):
         with connection.cursor() as cursor:
             cursor.execute(sql, columns_of_values)
             return [row[0] for row in cursor.fetchall()]
+
+
+def _is_given(row: models.Model, field: Any) -> bool:
+    return not field.has_db_default() or not isinstance(
+        getattr(row, field.attname), DatabaseDefault
+    )
 
 
 def _name_type(field: Any, connection: Any) -> str:

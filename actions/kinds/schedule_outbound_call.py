@@ -121,6 +121,7 @@ def _build_row(call: ActionCall, filled: CallInput, *, opens_at: dt.datetime) ->
         next_attempt_at=opens_at,
         provider=settings.CLOCKHOOK_CALL_PROVIDER,
         last_event_id=new_id(),
+        created_at=call.now,
         **filled.parameters,
     )
 

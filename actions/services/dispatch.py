@@ -48,14 +48,16 @@ class CallStep:
     error: dict[str, Any] | None
 
 
-def claim_due_calls(*, limit: int, now: dt.datetime) -> list[DueCall]:
-    """Take due calls inside their windows, higher priorities first, in the caller's transaction.
+def claim_due_calls(*, limit: int, now: dt.datetime, call_id: UUID | None = None) -> list[DueCall]:
+    """Take due calls inside their windows, higher priorities first, in the caller's transaction;
+    with a ``call_id`` none but that one.
 
     Those whose window has closed meanwhile wait for its next opening. Others that claim at once
     get other calls.
     """
+    pending = OutboundCall.objects.filter(status=PENDING, next_attempt_at__lte=now)
     rows = list(
-        OutboundCall.objects.filter(status=PENDING, next_attempt_at__lte=now)
+        (pending if call_id is None else pending.filter(pk=call_id))
         .order_by("-priority", "next_attempt_at", "id")
         .select_for_update(skip_locked=True, no_key=True)[:limit]
     )

@@ -60,7 +60,7 @@ def grant_access(*, base_url: str, password_file: Path, is_operator: bool) -> Ac
     Raises:
         NoStackError: nobody answers at ``base_url``, or its database does not.
     """
-    _refuse_silence(base_url)
+    refuse_silence(base_url)
     try:
         home = _open_home(password_file)
         return Access(
@@ -75,7 +75,12 @@ def grant_access(*, base_url: str, password_file: Path, is_operator: bool) -> Ac
         ) from error
 
 
-def _refuse_silence(base_url: str) -> None:
+def refuse_silence(base_url: str) -> None:
+    """Let only a stack through that answers.
+
+    Raises:
+        NoStackError: nobody answers at ``base_url``.
+    """
     try:
         with _OPENER.open(f"{base_url}/healthz", timeout=_LIVENESS_SECONDS):
             return

@@ -26,6 +26,7 @@ class ClaimedRun:
     id: uuid.UUID
     workspace_id: uuid.UUID
     trigger_id: uuid.UUID | None
+    trigger_name: str | None
     action_id: uuid.UUID
     action_type: str
     family: str

@@ -51,7 +51,7 @@ def execute_run(run: ClaimedRun) -> None:
     with heartbeat.hold(run) as cancelled:
         specs = _try_again(partial(load_actions, {run.action_id}))
         give_connection_back()
-        outcome = _perform(run, specs, cancelled)
+        outcome = perform_attempt(run, specs, cancelled)
         # Told twice is told once: after a commit that only seemed to fail, no token matches.
         _try_again(partial(settle_run, run, outcome))
 
@@ -62,7 +62,7 @@ def _perform_batch(claimed: Sequence[ClaimedRun]) -> None:
         held = _lock_held(claimed)
         write_transitions(
             [
-                choose_move(run, _perform(run, specs), jitter=random.random())  # noqa: S311 - spread, not secrecy
+                choose_move(run, perform_attempt(run, specs), jitter=random.random())  # noqa: S311 - spread, not secrecy
                 for run in claimed
                 if run.id in held
             ]
@@ -93,11 +93,12 @@ def _lock_held(claimed: Sequence[ClaimedRun]) -> set[uuid.UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _perform(
+def perform_attempt(
     run: ClaimedRun,
     specs: dict[uuid.UUID, ActionSpec],
     cancelled: threading.Event | None = None,
 ) -> Outcome:
+    """One attempt at a claimed run; an action that is gone fails it."""
     spec = _choose_spec(run, specs)
     if spec is None:
         return Failed("action_deleted", "the action was deleted before the run", retryable=False)
@@ -105,6 +106,7 @@ def _perform(
         spec,
         run_id=run.id,
         trigger_id=run.trigger_id,
+        trigger={"name": run.trigger_name},
         attempt=run.attempt,
         input=run.input,
         chain_id=run.chain_id,

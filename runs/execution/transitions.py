@@ -92,7 +92,9 @@ RETURNING r.id, r.available_at, r.ended_at, r.attempt + m.given_back,
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class Written:
+    """What a move made of its run's row."""
+
     available_at: dt.datetime
     ended_at: dt.datetime | None
     attempt: int
@@ -124,14 +126,14 @@ def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
     written = _update_runs(moves, event_ids)
     append_events(
         [
-            _describe_move(move, event_type, event_id, written[move.run.id])
+            describe_move(move, event_type, event_id, written[move.run.id])
             for move, event_type, event_id in zip(moves, event_types, event_ids, strict=True)
             if move.run.id in written
         ]
     )
     follow_calls(
         [
-            _describe_step(move, event_id, written[move.run.id])
+            describe_step(move, event_id, written[move.run.id])
             for move, event_id in zip(moves, event_ids, strict=True)
             if move.run.id in written and move.run.family == states.OUTBOUND
         ]
@@ -139,9 +141,7 @@ def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
     return set(written)
 
 
-def _update_runs(
-    moves: Sequence[Move], event_ids: Sequence[uuid.UUID]
-) -> dict[uuid.UUID, _Written]:
+def _update_runs(moves: Sequence[Move], event_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Written]:
     parameters: dict[str, Any] = {
         "terminal": sorted(states.TERMINAL),
         "ids": [move.run.id for move in moves],
@@ -158,10 +158,11 @@ def _update_runs(
     }
     with connection.cursor() as cursor:
         cursor.execute(_WRITE, parameters)
-        return {run_id: _Written(*rest) for run_id, *rest in cursor.fetchall()}
+        return {run_id: Written(*rest) for run_id, *rest in cursor.fetchall()}
 
 
-def _describe_step(move: Move, event_id: uuid.UUID, written: _Written) -> CallStep:
+def describe_step(move: Move, event_id: uuid.UUID, written: Written) -> CallStep:
+    """The step that a call takes with its run's move."""
     return CallStep(
         dispatch_run_id=move.run.id,
         run_status=move.to_status,
@@ -174,7 +175,8 @@ def _describe_step(move: Move, event_id: uuid.UUID, written: _Written) -> CallSt
     )
 
 
-def _describe_move(move: Move, event_type: str, event_id: uuid.UUID, written: _Written) -> NewEvent:
+def describe_move(move: Move, event_type: str, event_id: uuid.UUID, written: Written) -> NewEvent:
+    """The event of a move."""
     describe = _describe_call_data if move.run.family == states.OUTBOUND else _describe_data
     entity_type, entity_id, run_id = _name_subject(move.run)
     return NewEvent(
@@ -207,7 +209,7 @@ def _name_subject(run: RunInHand) -> tuple[str, uuid.UUID, uuid.UUID]:
     return "run", run.id, run.id
 
 
-def _describe_data(move: Move, written: _Written) -> dict[str, Any]:
+def _describe_data(move: Move, written: Written) -> dict[str, Any]:
     data: dict[str, Any] = {}
     if move.to_status == states.COMPLETED:
         data |= {
@@ -221,7 +223,7 @@ def _describe_data(move: Move, written: _Written) -> dict[str, Any]:
     return data
 
 
-def _describe_call_data(move: Move, written: _Written) -> dict[str, Any]:
+def _describe_call_data(move: Move, written: Written) -> dict[str, Any]:
     if move.to_status == states.CANCELLED:
         return {}
     data = {"attempt": written.number, **(move.output or {})}
@@ -230,7 +232,7 @@ def _describe_call_data(move: Move, written: _Written) -> dict[str, Any]:
     return data
 
 
-def _describe_wait(move: Move, written: _Written) -> dict[str, str | None]:
+def _describe_wait(move: Move, written: Written) -> dict[str, str | None]:
     if move.to_status != states.QUEUED:
         return {}
     return {"next_attempt_at": render_time(written.available_at)}

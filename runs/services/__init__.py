@@ -4,40 +4,36 @@ import datetime as dt
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from django.db import transaction
 
 from actions.rules.retry import RetryPolicy
 from actions.services import (
-    ActionSpec,
-    DueCall,
     OutboundCall,
-    build_internal_spec,
     claim_due_calls,
     find_action,
     find_call,
     find_finished_calls,
     list_calls,
 )
-from events.rules.event import NewEvent
 from events.services import append_events
 from runs import execution
 from runs.doorbell import ring
 from runs.execution import choose_move, write_transitions
 from runs.models import Run
 from runs.rules import states
+from runs.services.building import NewRun, build_dispatch, build_fired_event, build_run
 from runs.services.cancelling import cancel_call, cancel_run
+from runs.services.history import PastStep, record_run
 from runs.services.reads import find_run, list_run_events, list_runs
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
-from workspaces.services import new_id
 
 __all__ = [
     "NewRun",
     "OutboundCall",
+    "PastStep",
     "Run",
     "cancel_call",
     "cancel_run",
@@ -49,6 +45,7 @@ __all__ = [
     "list_runs",
     "read_queue_depths",
     "reap_expired_leases",
+    "record_run",
     "report_finished_calls",
     "rerun_run",
     "ring_due_queues",
@@ -64,48 +61,15 @@ reap_expired_leases = execution.reap_expired_leases
 fail_late_starts = execution.fail_late_starts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRun:
-    """A run to be. Ids are minted by the caller, who writes them into rows of its own in the same
-    commit.
-
-    ``fired_data`` are further members of the ``trigger.fired`` event's data. Without a ``chain_id``
-    the run begins a chain with that event.
-    """
-
-    workspace_id: uuid.UUID
-    action: ActionSpec
-    input: dict[str, Any]
-    cause: str
-    triggered_by: str
-    retry: RetryPolicy
-    run_id: uuid.UUID = field(default_factory=new_id)
-    fired_event_id: uuid.UUID = field(default_factory=new_id)
-    trigger_id: uuid.UUID | None = None
-    fire_id: uuid.UUID | None = None
-    priority: int = 5
-    scheduled_for: dt.datetime | None = None
-    start_deadline_seconds: float | None = None
-    chain_id: uuid.UUID | None = None
-    parent_event_id: uuid.UUID | None = None
-    rerun_of: uuid.UUID | None = None
-    destination_id: uuid.UUID | None = None
-    delivery_id: uuid.UUID | None = None
-    fired_data: dict[str, Any] = field(default_factory=dict)
-    # Internal runs, of another family, write no ``trigger.fired``: the event that they follow is
-    # there.
-    family: str = states.TRIGGER
-
-
 def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     """Queue the runs and write their ``trigger.fired``, in the caller's transaction; ring when it
     commits.
     """
     if not new_runs:
         return
-    Run.objects.insert_rows([_build_run(new, now=now) for new in new_runs])
+    Run.objects.insert_rows([build_run(new, now=now) for new in new_runs])
     fired = [new for new in new_runs if new.family == states.TRIGGER]
-    append_events([_build_fired_event(new, now=now) for new in fired])
+    append_events([build_fired_event(new, now=now) for new in fired])
     for queue, count in Counter(new.action.queue for new in new_runs).items():
         transaction.on_commit(partial(ring, queue, count), robust=True)
 
@@ -137,6 +101,7 @@ def rerun_run(
         triggered_by=f"manual:{caller}",
         retry=RetryPolicy.from_json(original.retry),
         trigger_id=original.trigger_id,
+        trigger_name=original.trigger_name,
         priority=original.priority,
         scheduled_for=original.scheduled_for,
         rerun_of=original.id,
@@ -153,7 +118,7 @@ def start_due_calls(*, now: dt.datetime) -> int:
     while True:
         with transaction.atomic():
             due = claim_due_calls(limit=CALLS_PER_COMMIT, now=now)
-            start_runs([_build_dispatch(call) for call in due], now=now)
+            start_runs([build_dispatch(call) for call in due], now=now)
         started += len(due)
         if len(due) < CALLS_PER_COMMIT:
             return started
@@ -191,75 +156,3 @@ def ring_due_queues() -> int:
     for queue, count, _ in waiting:
         ring(queue, count)
     return len(waiting)
-
-
-def _build_dispatch(call: DueCall) -> NewRun:
-    return NewRun(
-        run_id=call.dispatch_run_id,
-        family=states.OUTBOUND,
-        workspace_id=call.workspace_id,
-        trigger_id=call.trigger_id,
-        action=build_internal_spec(
-            "place_outbound_call", workspace_id=call.workspace_id, action_id=call.action_id
-        ),
-        input=call.input,
-        cause="outbound",
-        triggered_by=call.triggered_by,
-        priority=call.priority,
-        retry=call.retry,
-        chain_id=call.chain_id,
-        fired_event_id=call.last_event_id,
-    )
-
-
-def _build_run(new: NewRun, *, now: dt.datetime) -> Run:
-    deadline = new.start_deadline_seconds
-    return Run(
-        id=new.run_id,
-        workspace_id=new.workspace_id,
-        trigger_id=new.trigger_id,
-        fire_id=new.fire_id,
-        action_id=new.action.id,
-        action_type=new.action.action_type,
-        family=new.family,
-        queue=new.action.queue,
-        status=states.QUEUED,
-        cause=new.cause,
-        triggered_by=new.triggered_by,
-        priority=new.priority,
-        scheduled_for=new.scheduled_for,
-        input=new.input,
-        retry=new.retry.as_json(),
-        timeout_seconds=new.action.timeout_seconds,
-        start_deadline_at=None if deadline is None else now + dt.timedelta(seconds=deadline),
-        fired_event_id=new.fired_event_id,
-        chain_id=new.chain_id or new.fired_event_id,
-        last_event_id=new.fired_event_id,
-        rerun_of=new.rerun_of,
-    )
-
-
-def _build_fired_event(new: NewRun, *, now: dt.datetime) -> NewEvent:
-    return NewEvent(
-        id=new.fired_event_id,
-        workspace_id=new.workspace_id,
-        event_type="trigger.fired",
-        source="AUTOMATION",
-        entity_type="run",
-        entity_id=new.run_id,
-        chain_id=new.chain_id,
-        parent_id=new.parent_event_id,
-        run_id=new.run_id,
-        trigger_id=new.trigger_id,
-        destination_id=new.destination_id,
-        delivery_id=new.delivery_id,
-        data={
-            "triggered_by": new.triggered_by,
-            "manual": False,
-            "cause": new.cause,
-            "action_id": str(new.action.id),
-            "action_type": new.action.action_type,
-            **new.fired_data,
-        },
-        effective_at=now,
-    )

@@ -37,6 +37,9 @@ def test_a_paused_trigger_keeps_its_schedule_and_has_no_next_slot(
     assert paused["schedule"] == "* * * * *"
     assert paused["pause_reason"] == "maintenance"
     assert dt.datetime.fromisoformat(paused["paused_until"]) == until
+    told = Event.objects.get(event_type="trigger.paused").data
+    assert (told["reason"], told["until"]) == ("maintenance", paused["paused_until"])
+    assert told["until"].endswith("Z")
 
 
 def test_pause_needs_no_body_and_can_be_renewed(alice: Person, trigger: Trigger) -> None:

@@ -22,6 +22,13 @@ from triggers.services.heartbeats import (
     list_live_heartbeats,
     record_heartbeat,
 )
+from triggers.services.history import (
+    Outage,
+    Telling,
+    record_call_by_hand,
+    record_slots,
+    record_webhook,
+)
 from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID
 from triggers.services.reads import (
     TriggerNotFound,
@@ -40,8 +47,10 @@ __all__ = [
     "ExternalKeyTaken",
     "Fire",
     "FireResult",
+    "Outage",
     "ScheduleState",
     "SchedulerHeartbeat",
+    "Telling",
     "Trigger",
     "TriggerNotFound",
     "create_trigger",
@@ -59,7 +68,10 @@ __all__ = [
     "pause_trigger",
     "read_limits",
     "read_seconds_to_next_slot",
+    "record_call_by_hand",
     "record_heartbeat",
+    "record_slots",
+    "record_webhook",
     "resume_elapsed_pauses",
     "resume_trigger",
     "update_trigger",

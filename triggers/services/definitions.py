@@ -16,6 +16,7 @@ from triggers.services.records import build_audit_event, record_change
 from triggers.services.slots import compute_next_slot
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, refuse_field
+from workspaces.rules.times import render_time
 from workspaces.services import (
     PlanLimits,
     lock_limits,
@@ -211,10 +212,9 @@ def _name_change(
     if set(changed) <= _PAUSE_FIELDS and "is_active" in changed:
         if trigger.is_active:
             return "trigger.resumed", {}
-        until = trigger.paused_until
         return "trigger.paused", {
             "reason": trigger.pause_reason,
-            "until": None if until is None else until.isoformat(),
+            "until": render_time(trigger.paused_until),
         }
     data: dict[str, Any] = {"changed": sorted(changed)}
     if trigger.is_active != was_active:

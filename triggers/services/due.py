@@ -65,7 +65,7 @@ class DueBatch:
 
 
 @dataclass(slots=True)
-class _Settled:
+class Settled:
     """One trigger's debt, settled: its rows, and where its schedule goes on."""
 
     trigger_id: uuid.UUID
@@ -79,7 +79,9 @@ class _Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
+class Due:
+    """A trigger's due row, as it was locked."""
+
     trigger_id: uuid.UUID
     next_fire_at: dt.datetime
     previous: dt.datetime | None
@@ -102,10 +104,10 @@ def fire_due_triggers(*, limit: int = BATCH_SIZE) -> DueBatch:
             [row.trigger_id for row in due]
         )
         actions = load_actions({trigger.action_id for trigger in triggers.values()})
-        settled = [_settle(triggers[row.trigger_id], row, actions, now=now) for row in due]
+        settled = [settle_debt(triggers[row.trigger_id], row, actions, now=now) for row in due]
         written = write_fires([plan for one in settled for plan in one.plans], now=now)
         append_events([event for one in settled for event in one.events])
-        _advance(settled, now=now)
+        advance_schedules(settled, now=now)
     return DueBatch(
         claimed=len(due),
         fired=sum(
@@ -131,16 +133,17 @@ def read_seconds_to_next_slot() -> float | None:
     return row[0]
 
 
-def _lock_due(limit: int) -> tuple[list[_Due], dt.datetime | None]:
+def _lock_due(limit: int) -> tuple[list[Due], dt.datetime | None]:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_DUE, [limit])
         rows = cursor.fetchall()
-    return [_Due(*row[:4]) for row in rows], rows[0][4] if rows else None
+    return [Due(*row[:4]) for row in rows], rows[0][4] if rows else None
 
 
-def _settle(
-    trigger: Trigger, due: _Due, actions: Mapping[uuid.UUID, ActionSpec], *, now: dt.datetime
-) -> _Settled:
+def settle_debt(
+    trigger: Trigger, due: Due, actions: Mapping[uuid.UUID, ActionSpec], *, now: dt.datetime
+) -> Settled:
+    """Decide what becomes of the slots that a trigger owes at ``now``."""
     if trigger.workspace.archived_at is not None:
         return _pause(trigger, reason="its workspace is archived", now=now)
     try:
@@ -165,14 +168,14 @@ def _settle(
 
 def _plan_slots(
     trigger: Trigger,
-    due: _Due,
+    due: Due,
     action: ActionSpec,
     decision: OwedDecision,
     next_fire_at: dt.datetime | None,
     *,
     now: dt.datetime,
-) -> _Settled:
-    settled = _Settled(trigger.id, next_fire_at)
+) -> Settled:
+    settled = Settled(trigger.id, next_fire_at)
     previous = due.previous
     for slot, outcome in decision.outcomes:
         if outcome == FIRED:
@@ -222,7 +225,7 @@ def _plan_slot(
         return plan_refused_slot(trigger, cause, refusal, now=now)
 
 
-def _pause(trigger: Trigger, *, reason: str, now: dt.datetime) -> _Settled:
+def _pause(trigger: Trigger, *, reason: str, now: dt.datetime) -> Settled:
     Trigger.objects.filter(id=trigger.id).update(is_active=False, pause_reason=reason)
     event = NewEvent(
         id=new_id(),
@@ -235,10 +238,11 @@ def _pause(trigger: Trigger, *, reason: str, now: dt.datetime) -> _Settled:
         data={"triggered_by": "schedule", "reason": reason},
         effective_at=now,
     )
-    return _Settled(trigger.id, None, events=[event])
+    return Settled(trigger.id, None, events=[event])
 
 
-def _advance(settled: Sequence[_Settled], *, now: dt.datetime) -> None:
+def advance_schedules(settled: Sequence[Settled], *, now: dt.datetime) -> None:
+    """Move the due rows on, and count what was missed."""
     ordered = sorted(settled, key=lambda one: one.trigger_id)
     fired = [one.last_fired for one in ordered]
     parameters: dict[str, Any] = {

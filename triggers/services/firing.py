@@ -49,15 +49,7 @@ def fire_trigger_by_hand(
     """
     trigger = find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
     action = find_action(workspace_id=workspace_id, action_id=trigger.action_id)
-    fire_id = new_id()
-    cause = Cause(
-        kind="manual",
-        key=f"manual:{fire_id}",
-        triggered_by=f"manual:{caller}",
-        overrides=overrides,
-        fired_data={"manual": True} | ({} if trigger.is_active else {"forced": True}),
-        fire_id=fire_id,
-    )
+    cause = build_manual_cause(trigger, overrides=overrides, caller=caller)
     if dry_run:
         merged = render_input(trigger, cause)
         check_input(action, merged)
@@ -105,7 +97,34 @@ def fire_from_webhook(
         return FireResult(
             outcome="filter_miss", trigger_id=trigger.id, reason="the event_filter does not match"
         )
-    cause = Cause(
+    cause = build_webhook_cause(
+        destination_id=destination_id,
+        delivery_id=delivery_id,
+        payload=payload,
+        event=event,
+        mapped=mapped,
+        fire_id=fire_id,
+        run_id=run_id,
+        fired_event_id=fired_event_id,
+        replayed_by=replayed_by,
+    )
+    return _fire(trigger, action, cause, now=now)
+
+
+def build_webhook_cause(
+    *,
+    destination_id: uuid.UUID,
+    delivery_id: uuid.UUID,
+    payload: Any,
+    event: Mapping[str, Any],
+    mapped: Mapping[str, Any],
+    fire_id: uuid.UUID,
+    run_id: uuid.UUID,
+    fired_event_id: uuid.UUID,
+    replayed_by: str | None = None,
+) -> Cause:
+    """The cause that one delivery is, or its replay."""
+    return Cause(
         kind="replay" if replayed_by else "webhook",
         # Who asks for two replays gets two.
         key=f"replay:{fire_id}" if replayed_by else f"webhook:{delivery_id}",
@@ -123,7 +142,19 @@ def fire_from_webhook(
             **({"replayed_by": replayed_by} if replayed_by else {}),
         },
     )
-    return _fire(trigger, action, cause, now=now)
+
+
+def build_manual_cause(trigger: Trigger, *, overrides: Mapping[str, Any], caller: Caller) -> Cause:
+    """The cause that a call of ``fire`` is."""
+    fire_id = new_id()
+    return Cause(
+        kind="manual",
+        key=f"manual:{fire_id}",
+        triggered_by=f"manual:{caller}",
+        overrides=overrides,
+        fired_data={"manual": True} | ({} if trigger.is_active else {"forced": True}),
+        fire_id=fire_id,
+    )
 
 
 def _fire(trigger: Trigger, action: ActionSpec, cause: Cause, *, now: dt.datetime) -> FireResult:

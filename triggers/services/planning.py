@@ -92,6 +92,7 @@ def plan_fire(
         fired_event_id=cause.fired_event_id,
         workspace_id=trigger.workspace_id,
         trigger_id=trigger.id,
+        trigger_name=trigger.name,
         fire_id=cause.fire_id,
         action=action,
         input=merged,

@@ -14,6 +14,7 @@ from webhooks.services.destinations import (
     list_destinations,
     update_destination,
 )
+from webhooks.services.history import record_delivery
 from webhooks.services.ledger import find_delivery, list_deliveries, read_payload
 from webhooks.services.receipt import PostOnly, SignatureRefused, receive_delivery
 from webhooks.services.replay import ReplayRefused, replay_delivery
@@ -46,6 +47,7 @@ __all__ = [
     "prune_dedupe_keys",
     "read_payload",
     "receive_delivery",
+    "record_delivery",
     "replay_delivery",
     "rotate_secret",
     "try_request",

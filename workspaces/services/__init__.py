@@ -1,6 +1,6 @@
 """The verbs of this room: all that doors and higher rooms may call."""
 
-from workspaces.models import UnnestQuerySet, new_id
+from workspaces.models import UnnestQuerySet, mint_ids_of, new_id
 from workspaces.services.clock import read_now
 from workspaces.services.encryption import SecretUnreadable, decrypt_secret, encrypt_secret
 from workspaces.services.keys import (
@@ -60,6 +60,7 @@ __all__ = [
     "list_workspaces",
     "lock_limits",
     "mint_api_key",
+    "mint_ids_of",
     "new_id",
     "read_now",
     "read_plan",

@@ -1,0 +1,1 @@
+"""Runs and outbound calls by HTTP."""
