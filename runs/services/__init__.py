@@ -103,7 +103,11 @@ def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     """
     if not new_runs:
         return
-    Run.objects.insert_rows([_build_run(new, now=now) for new in new_runs])
+    # Many runs share one policy, which is then written once.
+    retries = {new.retry: new.retry.as_json() for new in new_runs}
+    Run.objects.insert_values(
+        [_build_run(new, retry=retries[new.retry], now=now) for new in new_runs]
+    )
     fired = [new for new in new_runs if new.family == states.TRIGGER]
     append_events([_build_fired_event(new, now=now) for new in fired])
     for queue, count in Counter(new.action.queue for new in new_runs).items():
@@ -212,31 +216,31 @@ def _build_dispatch(call: DueCall) -> NewRun:
     )
 
 
-def _build_run(new: NewRun, *, now: dt.datetime) -> Run:
+def _build_run(new: NewRun, *, retry: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
     deadline = new.start_deadline_seconds
-    return Run(
-        id=new.run_id,
-        workspace_id=new.workspace_id,
-        trigger_id=new.trigger_id,
-        fire_id=new.fire_id,
-        action_id=new.action.id,
-        action_type=new.action.action_type,
-        family=new.family,
-        queue=new.action.queue,
-        status=states.QUEUED,
-        cause=new.cause,
-        triggered_by=new.triggered_by,
-        priority=new.priority,
-        scheduled_for=new.scheduled_for,
-        input=new.input,
-        retry=new.retry.as_json(),
-        timeout_seconds=new.action.timeout_seconds,
-        start_deadline_at=None if deadline is None else now + dt.timedelta(seconds=deadline),
-        fired_event_id=new.fired_event_id,
-        chain_id=new.chain_id or new.fired_event_id,
-        last_event_id=new.fired_event_id,
-        rerun_of=new.rerun_of,
-    )
+    return {
+        "id": new.run_id,
+        "workspace_id": new.workspace_id,
+        "trigger_id": new.trigger_id,
+        "fire_id": new.fire_id,
+        "action_id": new.action.id,
+        "action_type": new.action.action_type,
+        "family": new.family,
+        "queue": new.action.queue,
+        "status": states.QUEUED,
+        "cause": new.cause,
+        "triggered_by": new.triggered_by,
+        "priority": new.priority,
+        "scheduled_for": new.scheduled_for,
+        "input": new.input,
+        "retry": retry,
+        "timeout_seconds": new.action.timeout_seconds,
+        "start_deadline_at": None if deadline is None else now + dt.timedelta(seconds=deadline),
+        "fired_event_id": new.fired_event_id,
+        "chain_id": new.chain_id or new.fired_event_id,
+        "last_event_id": new.fired_event_id,
+        "rerun_of": new.rerun_of,
+    }
 
 
 def _build_fired_event(new: NewRun, *, now: dt.datetime) -> NewEvent:
