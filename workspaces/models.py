@@ -52,14 +52,17 @@ class UnnestQuerySet(models.QuerySet[_Row]):
         }
         insert = plan_insert(columns, rows, defaults=defaults)
         names = ", ".join(f'"{column.name}"' for column in columns)
-        conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
-        sql = (
-            f'INSERT INTO "{meta.db_table}" ({names}) '  # noqa: S608 - names come from the model
-            f'{insert.source}{conflict} RETURNING "{meta.pk.column}"'
-        )
+        sql = f'INSERT INTO "{meta.db_table}" ({names}) {insert.source}'
+        if on_conflict:
+            sql += f' ON CONFLICT {on_conflict} RETURNING "{meta.pk.column}"'
         with connections[self.db].cursor() as cursor:
             cursor.execute(sql, insert.parameters)
-            return [row[0] for row in cursor.fetchall()]
+            # All of them, or an error: no need to ask which.
+            return (
+                [row[0] for row in cursor.fetchall()]
+                if on_conflict
+                else [row[meta.pk.attname] for row in rows]
+            )
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from actions.rules.templates import TemplateTooLarge, render_template
@@ -50,11 +50,33 @@ class Cause:
     delivery_id: uuid.UUID | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFire:
+    """A row of the ledger to be: one of many in a claim, so not a model's instance."""
+
+    id: uuid.UUID
+    workspace_id: uuid.UUID
+    trigger_id: uuid.UUID
+    key: str
+    cause: str
+    scheduled_for: dt.datetime | None
+    outcome: str
+    reason: str | None
+    created_at: dt.datetime
+    scheduled_until: dt.datetime | None = None
+    slot_count: int = 1
+    run_id: uuid.UUID | None = None
+    fired_event_id: uuid.UUID | None = None
+
+
+_FIRE_MEMBERS = [member.name for member in fields(NewFire)]
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedFire:
     """The rows that a cause makes; ``run`` is None when it only goes into the ledger."""
 
-    fire: Fire
+    fire: NewFire
     run: NewRun | None = None
     skipped: NewEvent | None = None
 
@@ -105,9 +127,9 @@ def plan_fire(
         delivery_id=cause.delivery_id,
         fired_data={**_name_slot(cause), **cause.fired_data},
     )
-    fire = _build_fire(trigger, cause, outcome=FIRED, reason=None, now=now)
-    fire.run_id, fire.fired_event_id = cause.run_id, cause.fired_event_id
-    return PlannedFire(fire, run=run)
+    return PlannedFire(
+        _build_fire(trigger, cause, outcome=FIRED, reason=None, run=run, now=now), run=run
+    )
 
 
 def plan_skip(
@@ -151,8 +173,9 @@ def write_fires(planned: Sequence[PlannedFire], *, now: dt.datetime) -> set[uuid
     A key that the ledger has already belongs to whoever was first: that cause writes nothing.
     """
     written = set(
-        Fire.objects.insert_rows(
-            [plan.fire for plan in planned], on_conflict="(trigger_id, key) DO NOTHING"
+        Fire.objects.insert_values(
+            [{name: getattr(plan.fire, name) for name in _FIRE_MEMBERS} for plan in planned],
+            on_conflict="(trigger_id, key) DO NOTHING",
         )
     )
     fresh = [plan for plan in planned if plan.fire.id in written]
@@ -162,19 +185,25 @@ def write_fires(planned: Sequence[PlannedFire], *, now: dt.datetime) -> set[uuid
 
 
 def _build_fire(
-    trigger: Trigger, cause: Cause, *, outcome: str, reason: str | None, now: dt.datetime
-) -> Fire:
-    return Fire(
+    trigger: Trigger,
+    cause: Cause,
+    *,
+    outcome: str,
+    reason: str | None,
+    now: dt.datetime,
+    run: NewRun | None = None,
+) -> NewFire:
+    return NewFire(
         id=cause.fire_id,
         workspace_id=trigger.workspace_id,
         trigger_id=trigger.id,
         key=cause.key,
         cause=cause.kind,
         scheduled_for=cause.scheduled_for,
-        scheduled_until=None,
-        slot_count=1,
         outcome=outcome,
         reason=reason,
+        run_id=None if run is None else run.run_id,
+        fired_event_id=None if run is None else run.fired_event_id,
         created_at=now,
     )
 

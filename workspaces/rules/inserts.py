@@ -68,8 +68,18 @@ def plan_insert(
         else:
             insert.selected.append(f"c{len(insert.arrays)}")
             insert.arrays.append(f"%s::{column.type_name}[]")
-            insert.varying.append(_write_array(column.type_name, given))
+            insert.varying.append(write_array(column.type_name, given))
     return insert
+
+
+def write_array(type_name: str, values: Sequence[Any]) -> Any:
+    """As Postgres reads arrays in text, which is many times cheaper than to adapt each value; the
+    list itself for types that are rare here.
+    """
+    write = _WRITERS.get(type_name)
+    if write is None:
+        return list(values)
+    return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
 
 
 def _dump_all(values: Sequence[Any]) -> list[str | None]:
@@ -86,16 +96,6 @@ def _dump(value: Any) -> str | None:
 def _are_alike(values: Sequence[Any]) -> bool:
     first = values[0]
     return values[-1] == first and values.count(first) == len(values)
-
-
-def _write_array(type_name: str, values: Sequence[Any]) -> Any:
-    """As Postgres reads arrays in text, which is many times cheaper than to adapt each value; the
-    list itself for types that are rare here.
-    """
-    write = _WRITERS.get(type_name)
-    if write is None:
-        return list(values)
-    return "{" + ",".join(["NULL" if value is None else write(value) for value in values]) + "}"
 
 
 def _write_uuid(value: UUID) -> str:
