@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import uuid_utils.compat
@@ -23,56 +24,64 @@ def new_id() -> uuid.UUID:
 class UnnestQuerySet(models.QuerySet[_Row]):
     """Rows written by one INSERT, however many: a column that differs is one array."""
 
-    def insert_rows(self, rows: Sequence[_Row], *, on_conflict: str = "") -> list[uuid.UUID]:
+    def insert_rows(self, rows: Sequence[Any], *, on_conflict: str = "") -> list[uuid.UUID]:
         """Insert complete rows (every id minted by the caller); returns the ids that were inserted.
 
-        ``on_conflict`` is the SQL after ``ON CONFLICT``, such as ``(trigger_id, key) DO NOTHING``.
-        Columns with a ``db_default`` are left to the database.
+        A row is an instance, or whatever else has all of its attributes. ``on_conflict`` is the SQL
+        after ``ON CONFLICT``, such as ``(trigger_id, key) DO NOTHING``. Columns with a
+        ``db_default`` are left to the database.
         """
-        names = [column.member for column in _list_columns(self.model, self.db)]
-        return self.insert_values(
-            [{name: getattr(row, name) for name in names} for row in rows], on_conflict=on_conflict
-        )
+        if not rows:
+            return []
+        columns = _list_columns(self.model, self.db)
+        read = attrgetter(*[column.attribute for column in columns])
+        values = zip(*map(read, rows), strict=True)
+        return self._insert(list(zip(columns, values, strict=True)), on_conflict=on_conflict)
 
     def insert_values(
         self, rows: Sequence[Mapping[str, Any]], *, on_conflict: str = ""
     ) -> list[uuid.UUID]:
-        """As ``insert_rows``, of attributes by name: a fraction of the cost of an instance.
+        """As ``insert_rows``, of attributes by name: many times cheaper than an instance.
 
         All rows have the same ones; what they leave out takes its field's default.
         """
         if not rows:
             return []
-        meta = self.model._meta  # noqa: SLF001 - Django's own, documented API
-        columns = _list_columns(self.model, self.db)
-        defaults = {
-            column.member: meta.get_field(column.member).get_default()
-            for column in columns
-            if column.member not in rows[0]
-        }
-        insert = plan_insert(columns, rows, defaults=defaults)
-        names = ", ".join(f'"{column.name}"' for column in columns)
-        sql = f'INSERT INTO "{meta.db_table}" ({names}) {insert.source}'
+        get_field = self.model._meta.get_field  # noqa: SLF001 - Django's own, documented API
+        columns = [
+            (
+                column,
+                [row[column.attribute] for row in rows]
+                if column.attribute in rows[0]
+                else [get_field(column.attribute).get_default()],
+            )
+            for column in _list_columns(self.model, self.db)
+        ]
+        return self._insert(columns, on_conflict=on_conflict)
+
+    def _insert(
+        self, columns: Sequence[tuple[Column, Sequence[Any]]], *, on_conflict: str
+    ) -> list[uuid.UUID]:
+        insert = plan_insert(columns)
+        names = ", ".join(f'"{column.name}"' for column, _ in columns)
+        table, (key, ids) = self.model._meta.db_table, columns[0]  # noqa: SLF001 - as above
+        sql = f'INSERT INTO "{table}" ({names}) {insert.source}'
         if on_conflict:
-            sql += f' ON CONFLICT {on_conflict} RETURNING "{meta.pk.column}"'
+            sql += f' ON CONFLICT {on_conflict} RETURNING "{key.name}"'
         with connections[self.db].cursor() as cursor:
             cursor.execute(sql, insert.parameters)
-            # All of them, or an error: no need to ask which.
-            return (
-                [row[0] for row in cursor.fetchall()]
-                if on_conflict
-                else [row[meta.pk.attname] for row in rows]
-            )
+            # Without a conflict all of them or an error: no need to ask which.
+            return [row[0] for row in cursor.fetchall()] if on_conflict else list(ids)
 
 
 @lru_cache(maxsize=64)
 def _list_columns(model: type[models.Model], alias: str) -> list[Column]:
-    # An array of varchar(256) is cast as varchar[].
+    # The key comes first. An array of varchar(256) is cast as varchar[].
     return [
         Column(
             name=field.column,
             type_name=str(field.db_type(connections[alias])).split("(")[0],
-            member=field.attname,
+            attribute=field.attname,
         )
         for field in model._meta.concrete_fields  # noqa: SLF001 - as above
         if not field.has_db_default()

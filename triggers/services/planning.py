@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from actions.rules.templates import TemplateTooLarge, render_template
@@ -67,9 +67,6 @@ class NewFire:
     slot_count: int = 1
     run_id: uuid.UUID | None = None
     fired_event_id: uuid.UUID | None = None
-
-
-_FIRE_MEMBERS = [member.name for member in fields(NewFire)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +170,8 @@ def write_fires(planned: Sequence[PlannedFire], *, now: dt.datetime) -> set[uuid
     A key that the ledger has already belongs to whoever was first: that cause writes nothing.
     """
     written = set(
-        Fire.objects.insert_values(
-            [{name: getattr(plan.fire, name) for name in _FIRE_MEMBERS} for plan in planned],
-            on_conflict="(trigger_id, key) DO NOTHING",
+        Fire.objects.insert_rows(
+            [plan.fire for plan in planned], on_conflict="(trigger_id, key) DO NOTHING"
         )
     )
     fresh = [plan for plan in planned if plan.fire.id in written]

@@ -6,18 +6,17 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, its type without length, and the row's member that holds its value."""
+    """A column, its type without length, and the name of a row's attribute for it."""
 
     name: str
     type_name: str
-    member: str
+    attribute: str
 
 
 @dataclass(slots=True)
@@ -43,25 +42,14 @@ class Insert:
         return [*self.shared, *self.varying]
 
 
-def plan_insert(
-    columns: Sequence[Column],
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    defaults: Mapping[str, Any] | None = None,
-) -> Insert:
-    """Bind rows that all have the same members: each column's is among them or in ``defaults``.
+def plan_insert(columns: Sequence[tuple[Column, Sequence[Any]]]) -> Insert:
+    """Bind each column with its values: one per row, or a single one that all rows share.
 
-    The first column is the key: it differs from row to row.
+    The first column is the key, which differs from row to row.
     """
-    insert, defaults = Insert(), defaults or {}
-    members = [column.member for column in columns if column.member not in defaults]
-    # With one member alone, itemgetter would give no tuples.
-    read = itemgetter(*members, members[0])
-    values_of = dict(zip(members, zip(*map(read, rows), strict=True), strict=False))
-    for column in columns:
-        is_json = column.type_name == "jsonb"
-        values = values_of.get(column.member) or (defaults[column.member],)
-        given = _dump_all(values) if is_json else values
+    insert = Insert()
+    for column, values in columns:
+        given = _dump_all(values) if column.type_name == "jsonb" else values
         if len(given) == 1 or (insert.selected and _are_alike(given)):
             insert.selected.append(f"%s::{column.type_name}")
             insert.shared.append(given[0])
