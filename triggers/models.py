@@ -52,6 +52,12 @@ class Trigger(models.Model):
         indexes = [
             models.Index(fields=["workspace", "-id"], name="triggers_trigger_newest"),
             models.Index(fields=["action"], name="triggers_trigger_action"),
+            # Beat asks every two seconds which pauses have ended.
+            models.Index(
+                fields=["paused_until"],
+                name="triggers_trigger_paused_until",
+                condition=models.Q(paused_until__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

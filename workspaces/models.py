@@ -4,9 +4,11 @@ import datetime as dt
 import itertools
 import secrets
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import uuid_utils.compat
@@ -14,7 +16,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import connections, models
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
-from psycopg.types.json import Jsonb
+
+from workspaces.rules.inserts import Column, plan_insert
 
 _Row = TypeVar("_Row", bound=models.Model)
 
@@ -55,49 +58,76 @@ def _iterate_ids(moment: dt.datetime) -> Iterator[uuid.UUID]:
 
 
 class UnnestQuerySet(models.QuerySet[_Row]):
-    """Rows written by one ``INSERT … SELECT * FROM unnest(…)``, the same for any number of rows."""
+    """Rows written by one INSERT, however many: a column that differs is one array."""
 
-    def insert_rows(self, rows: Sequence[_Row], *, on_conflict: str = "") -> list[uuid.UUID]:
+    def insert_rows(self, rows: Sequence[Any], *, on_conflict: str = "") -> list[uuid.UUID]:
         """Insert complete rows (every id minted by the caller); returns the ids that were inserted.
 
-        ``on_conflict`` is the SQL after ``ON CONFLICT``, such as ``(trigger_id, key) DO NOTHING``.
-        Columns with a ``db_default`` are left to the database unless the first row has a value.
+        A row is an instance, or whatever else has all of its attributes. ``on_conflict`` is the SQL
+        after ``ON CONFLICT``, such as ``(trigger_id, key) DO NOTHING``. Columns with a
+        ``db_default`` are left to the database unless the first row has a value.
         """
         if not rows:
             return []
-        connection = connections[self.db]
-        meta = self.model._meta  # noqa: SLF001 - Django's own, documented API
-        fields = [field for field in meta.concrete_fields if _is_given(rows[0], field)]
-        casts = ", ".join(f"%s::{_name_type(field, connection)}[]" for field in fields)
-        columns = ", ".join(f'"{field.column}"' for field in fields)
-        conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
-        sql = (
-            f'INSERT INTO "{meta.db_table}" ({columns}) '  # noqa: S608 - names come from the model
-            f'SELECT * FROM unnest({casts}){conflict} RETURNING "{meta.pk.column}"'
-        )
-        columns_of_values = [
-            [_adapt(field, getattr(row, field.attname)) for row in rows] for field in fields
+        columns = [
+            column
+            for column in _list_columns(self.model, self.db)
+            if not column.has_db_default
+            or not isinstance(getattr(rows[0], column.attribute), DatabaseDefault)
         ]
-        with connection.cursor() as cursor:
-            cursor.execute(sql, columns_of_values)
-            return [row[0] for row in cursor.fetchall()]
+        read = attrgetter(*[column.attribute for column in columns])
+        values = zip(*map(read, rows), strict=True)
+        return self._insert(list(zip(columns, values, strict=True)), on_conflict=on_conflict)
+
+    def insert_values(
+        self, rows: Sequence[Mapping[str, Any]], *, on_conflict: str = ""
+    ) -> list[uuid.UUID]:
+        """As ``insert_rows``, of attributes by name: many times cheaper than an instance.
+
+        All rows have the same ones; what they leave out takes its field's default.
+        """
+        if not rows:
+            return []
+        get_field = self.model._meta.get_field  # noqa: SLF001 - Django's own, documented API
+        columns = [
+            (
+                column,
+                [row[column.attribute] for row in rows]
+                if column.attribute in rows[0]
+                else [get_field(column.attribute).get_default()],
+            )
+            for column in _list_columns(self.model, self.db)
+            if not column.has_db_default
+        ]
+        return self._insert(columns, on_conflict=on_conflict)
+
+    def _insert(
+        self, columns: Sequence[tuple[Column, Sequence[Any]]], *, on_conflict: str
+    ) -> list[uuid.UUID]:
+        insert = plan_insert(columns)
+        names = ", ".join(f'"{column.name}"' for column, _ in columns)
+        table, (key, ids) = self.model._meta.db_table, columns[0]  # noqa: SLF001 - as above
+        sql = f'INSERT INTO "{table}" ({names}) {insert.source}'
+        if on_conflict:
+            sql += f' ON CONFLICT {on_conflict} RETURNING "{key.name}"'
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(sql, insert.parameters)
+            # Without a conflict all of them or an error: no need to ask which.
+            return [row[0] for row in cursor.fetchall()] if on_conflict else list(ids)
 
 
-def _is_given(row: models.Model, field: Any) -> bool:
-    return not field.has_db_default() or not isinstance(
-        getattr(row, field.attname), DatabaseDefault
-    )
-
-
-def _name_type(field: Any, connection: Any) -> str:
-    # An array of varchar(256) is cast as varchar[].
-    return str(field.db_type(connection)).split("(")[0]
-
-
-def _adapt(field: Any, value: Any) -> Any:
-    if value is not None and isinstance(field, models.JSONField):
-        return Jsonb(value)
-    return value
+@lru_cache(maxsize=64)
+def _list_columns(model: type[models.Model], alias: str) -> list[Column]:
+    # The key comes first. An array of varchar(256) is cast as varchar[].
+    return [
+        Column(
+            name=field.column,
+            type_name=str(field.db_type(connections[alias])).split("(")[0],
+            attribute=field.attname,
+            has_db_default=field.has_db_default(),
+        )
+        for field in model._meta.concrete_fields  # noqa: SLF001 - as above
+    ]
 
 
 class Plan(models.Model):

@@ -3,7 +3,7 @@ holds.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
 from actions.rules.durations import parse_duration
@@ -45,7 +45,12 @@ class RetryPolicy:
 
     def as_json(self) -> dict[str, Any]:
         """The members under their own names, for storage; ``from_json`` reads them back."""
-        return asdict(self)
+        return {
+            "strategy": self.strategy,
+            "max_retries": self.max_retries,
+            "base_delay_seconds": self.base_delay_seconds,
+            "max_delay_seconds": self.max_delay_seconds,
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:

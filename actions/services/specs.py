@@ -1,12 +1,12 @@
 """An action as other rooms see it: a frozen value, read in one query."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from actions.kinds import INTERNAL_KINDS, find_kind
-from actions.kinds.base import ChecksInput, Kind, QueueName
+from actions.kinds.base import Kind, QueueName
 from actions.models import Action
 from actions.rules.retry import DEFAULT_RETRY, RetryPolicy, choose_retry
 from actions.rules.schemas import find_schema_errors
@@ -139,7 +139,11 @@ def check_input(spec: ActionSpec, input: Mapping[str, Any]) -> None:  # noqa: A0
 
 
 def _find_input_problems(kind: Kind, given: Mapping[str, Any]) -> list[FieldError]:
-    return kind.check_input(given) if isinstance(kind, ChecksInput) else []
+    # Not isinstance(kind, ChecksInput): of a protocol that costs more than all the rest.
+    check: Callable[[Mapping[str, Any]], list[FieldError]] | None = getattr(
+        kind, "check_input", None
+    )
+    return [] if check is None else check(given)
 
 
 def _read_rows() -> Any:

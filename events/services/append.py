@@ -30,9 +30,8 @@ def append_events(events: Sequence[NewEvent]) -> None:
         PartitionMissing: an id lies on a day without a partition; the transaction is spoilt.
         IntegrityError: an id is taken.
     """
-    rows = [_build_row(event) for event in events]
     try:
-        Event.objects.insert_rows(rows)
+        Event.objects.insert_values([_list_values(event) for event in events])
     except IntegrityError as error:
         if is_partition_missing(error):
             raise PartitionMissing(
@@ -67,7 +66,7 @@ def publish_event(
         effective_at=now,
     )
     append_event(event)
-    return _build_row(event)
+    return Event(**_list_values(event))
 
 
 def is_partition_missing(error: IntegrityError) -> bool:
@@ -94,21 +93,21 @@ def _check_publishable(event_type: str, data: dict[str, Any]) -> None:
         raise refuse_field("/data", code="too_large", detail="The data exceeds 256 KiB as JSON.")
 
 
-def _build_row(event: NewEvent) -> Event:
-    return Event(
-        id=event.id,
-        workspace_id=event.workspace_id,
-        event_type=event.event_type,
-        source=event.source,
-        entity_type=event.entity_type,
-        entity_id=event.entity_id,
-        chain_id=event.chain_id or event.id,
-        parent_id=event.parent_id,
-        run_id=event.run_id,
-        trigger_id=event.trigger_id,
-        destination_id=event.destination_id,
-        delivery_id=event.delivery_id,
-        data=event.data,
-        effective_at=event.effective_at,
-        created_at=read_id_time(event.id),
-    )
+def _list_values(event: NewEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "workspace_id": event.workspace_id,
+        "event_type": event.event_type,
+        "source": event.source,
+        "entity_type": event.entity_type,
+        "entity_id": event.entity_id,
+        "chain_id": event.chain_id or event.id,
+        "parent_id": event.parent_id,
+        "run_id": event.run_id,
+        "trigger_id": event.trigger_id,
+        "destination_id": event.destination_id,
+        "delivery_id": event.delivery_id,
+        "data": event.data,
+        "effective_at": event.effective_at,
+        "created_at": read_id_time(event.id),
+    }

@@ -67,7 +67,11 @@ def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     """
     if not new_runs:
         return
-    Run.objects.insert_rows([build_run(new, now=now) for new in new_runs])
+    # Many runs share one policy, which is then written once.
+    retries = {new.retry: new.retry.as_json() for new in new_runs}
+    Run.objects.insert_values(
+        [build_run(new, retry=retries[new.retry], now=now) for new in new_runs]
+    )
     fired = [new for new in new_runs if new.family == states.TRIGGER]
     append_events([build_fired_event(new, now=now) for new in fired])
     for queue, count in Counter(new.action.queue for new in new_runs).items():

@@ -8,7 +8,6 @@ from typing import Any
 from actions.rules.retry import RetryPolicy
 from actions.services import ActionSpec, DueCall, build_internal_spec
 from events.rules.event import NewEvent
-from runs.models import Run
 from runs.rules import states
 from workspaces.services import new_id
 
@@ -67,33 +66,33 @@ def build_dispatch(call: DueCall) -> NewRun:
     )
 
 
-def build_run(new: NewRun, *, now: dt.datetime) -> Run:
-    """The row of a run that is queued."""
+def build_run(new: NewRun, *, retry: dict[str, Any], now: dt.datetime) -> dict[str, Any]:
+    """The row of a run that is queued; ``retry`` is its policy as JSON."""
     deadline = new.start_deadline_seconds
-    return Run(
-        id=new.run_id,
-        workspace_id=new.workspace_id,
-        trigger_id=new.trigger_id,
-        trigger_name=new.trigger_name,
-        fire_id=new.fire_id,
-        action_id=new.action.id,
-        action_type=new.action.action_type,
-        family=new.family,
-        queue=new.action.queue,
-        status=states.QUEUED,
-        cause=new.cause,
-        triggered_by=new.triggered_by,
-        priority=new.priority,
-        scheduled_for=new.scheduled_for,
-        input=new.input,
-        retry=new.retry.as_json(),
-        timeout_seconds=new.action.timeout_seconds,
-        start_deadline_at=None if deadline is None else now + dt.timedelta(seconds=deadline),
-        fired_event_id=new.fired_event_id,
-        chain_id=new.chain_id or new.fired_event_id,
-        last_event_id=new.fired_event_id,
-        rerun_of=new.rerun_of,
-    )
+    return {
+        "id": new.run_id,
+        "workspace_id": new.workspace_id,
+        "trigger_id": new.trigger_id,
+        "trigger_name": new.trigger_name,
+        "fire_id": new.fire_id,
+        "action_id": new.action.id,
+        "action_type": new.action.action_type,
+        "family": new.family,
+        "queue": new.action.queue,
+        "status": states.QUEUED,
+        "cause": new.cause,
+        "triggered_by": new.triggered_by,
+        "priority": new.priority,
+        "scheduled_for": new.scheduled_for,
+        "input": new.input,
+        "retry": retry,
+        "timeout_seconds": new.action.timeout_seconds,
+        "start_deadline_at": None if deadline is None else now + dt.timedelta(seconds=deadline),
+        "fired_event_id": new.fired_event_id,
+        "chain_id": new.chain_id or new.fired_event_id,
+        "last_event_id": new.fired_event_id,
+        "rerun_of": new.rerun_of,
+    }
 
 
 def build_fired_event(new: NewRun, *, now: dt.datetime) -> NewEvent:

@@ -67,7 +67,7 @@ def record_run(
     """
     if new.family == states.TRIGGER:
         append_events([build_fired_event(new, now=now)])
-    row = build_run(new, now=now)
+    row = Run(**build_run(new, retry=new.retry.as_json(), now=now))
     row.available_at, row.created_at = now, now
     life = _Life(row)
     for step in steps:

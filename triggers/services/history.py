@@ -48,7 +48,7 @@ def record_slots(
     actions = load_actions({trigger.action_id})
     slot, previous, fired = compute_next_slot(trigger, after=since), None, 0
     while slot is not None and (ticked_at := _find_tick(slot, lag=lag, outages=outages)) <= until:
-        due = Due(trigger.id, slot, previous, 0)
+        due = Due(trigger.id, slot, previous)
         with mint_ids_of(ticked_at):
             settled = settle_debt(trigger, due, actions, now=ticked_at)
             append_events(settled.events)

@@ -50,11 +50,30 @@ class Cause:
     delivery_id: uuid.UUID | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFire:
+    """A row of the ledger to be: one of many in a claim, so not a model's instance."""
+
+    id: uuid.UUID
+    workspace_id: uuid.UUID
+    trigger_id: uuid.UUID
+    key: str
+    cause: str
+    scheduled_for: dt.datetime | None
+    outcome: str
+    reason: str | None
+    created_at: dt.datetime
+    scheduled_until: dt.datetime | None = None
+    slot_count: int = 1
+    run_id: uuid.UUID | None = None
+    fired_event_id: uuid.UUID | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedFire:
     """The rows that a cause makes; ``run`` is None when it only goes into the ledger."""
 
-    fire: Fire
+    fire: NewFire
     run: NewRun | None = None
     skipped: NewEvent | None = None
 
@@ -106,9 +125,9 @@ def plan_fire(
         delivery_id=cause.delivery_id,
         fired_data={**_name_slot(cause), **cause.fired_data},
     )
-    fire = _build_fire(trigger, cause, outcome=FIRED, reason=None, now=now)
-    fire.run_id, fire.fired_event_id = cause.run_id, cause.fired_event_id
-    return PlannedFire(fire, run=run)
+    return PlannedFire(
+        _build_fire(trigger, cause, outcome=FIRED, reason=None, run=run, now=now), run=run
+    )
 
 
 def plan_skip(
@@ -163,19 +182,25 @@ def write_fires(planned: Sequence[PlannedFire], *, now: dt.datetime) -> set[uuid
 
 
 def _build_fire(
-    trigger: Trigger, cause: Cause, *, outcome: str, reason: str | None, now: dt.datetime
-) -> Fire:
-    return Fire(
+    trigger: Trigger,
+    cause: Cause,
+    *,
+    outcome: str,
+    reason: str | None,
+    now: dt.datetime,
+    run: NewRun | None = None,
+) -> NewFire:
+    return NewFire(
         id=cause.fire_id,
         workspace_id=trigger.workspace_id,
         trigger_id=trigger.id,
         key=cause.key,
         cause=cause.kind,
         scheduled_for=cause.scheduled_for,
-        scheduled_until=None,
-        slot_count=1,
         outcome=outcome,
         reason=reason,
+        run_id=None if run is None else run.run_id,
+        fired_event_id=None if run is None else run.fired_event_id,
         created_at=now,
     )
 

@@ -1,13 +1,13 @@
 """Ledger rows and events of slots that did not fire: missed, superseded, refused."""
 
 import datetime as dt
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from actions.services import InputRefused
 from events.rules.event import NewEvent
-from triggers.models import Fire, Trigger
+from triggers.models import Trigger
 from triggers.rules.catch_up import MissedRange
-from triggers.services.planning import INPUT_INVALID, Cause, PlannedFire, plan_skip
+from triggers.services.planning import INPUT_INVALID, Cause, NewFire, PlannedFire, plan_skip
 from workspaces.rules.times import render_time
 from workspaces.services import new_id
 
@@ -19,25 +19,15 @@ def plan_unfired_slot(
 ) -> PlannedFire:
     """The row of one slot whose time went by."""
     return PlannedFire(
-        Fire(
-            **_describe(trigger, slot, outcome=outcome, now=now),
-            key=f"slot:{render_time(slot)}",
-            scheduled_until=None,
-            slot_count=1,
-        )
+        _build_unfired(trigger, slot, key=f"slot:{render_time(slot)}", outcome=outcome, now=now)
     )
 
 
 def plan_missed_range(trigger: Trigger, missed: MissedRange, *, now: dt.datetime) -> PlannedFire:
     """The one row that stands for a long outage's missed slots."""
-    return PlannedFire(
-        Fire(
-            **_describe(trigger, missed.first, outcome=MISSED, now=now),
-            key=f"missed:{render_time(missed.first)}..{render_time(missed.last)}",
-            scheduled_until=missed.last,
-            slot_count=missed.count,
-        )
-    )
+    key = f"missed:{render_time(missed.first)}..{render_time(missed.last)}"
+    fire = _build_unfired(trigger, missed.first, key=key, outcome=MISSED, now=now)
+    return PlannedFire(replace(fire, scheduled_until=missed.last, slot_count=missed.count))
 
 
 def plan_refused_slot(
@@ -74,17 +64,18 @@ def build_missed_event(trigger: Trigger, missed: MissedRange, *, now: dt.datetim
     )
 
 
-def _describe(
-    trigger: Trigger, slot: dt.datetime, *, outcome: str, now: dt.datetime
-) -> dict[str, object]:
+def _build_unfired(
+    trigger: Trigger, slot: dt.datetime, *, key: str, outcome: str, now: dt.datetime
+) -> NewFire:
     late = round((now - slot).total_seconds())
-    return {
-        "id": new_id(),
-        "workspace_id": trigger.workspace_id,
-        "trigger_id": trigger.id,
-        "cause": "schedule",
-        "scheduled_for": slot,
-        "outcome": outcome,
-        "reason": f"no scheduler ticked for {late} s after it was due",
-        "created_at": now,
-    }
+    return NewFire(
+        id=new_id(),
+        workspace_id=trigger.workspace_id,
+        trigger_id=trigger.id,
+        key=key,
+        cause="schedule",
+        scheduled_for=slot,
+        outcome=outcome,
+        reason=f"no scheduler ticked for {late} s after it was due",
+        created_at=now,
+    )

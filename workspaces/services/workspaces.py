@@ -2,7 +2,7 @@
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +50,15 @@ def list_workspaces(
     if is_archived is not None:
         workspaces = workspaces.filter(archived_at__isnull=not is_archived)
     return workspaces
+
+
+def find_archived(workspace_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these workspaces that are archived."""
+    return set(
+        Workspace.objects.filter(pk__in=set(workspace_ids), archived_at__isnull=False).values_list(
+            "pk", flat=True
+        )
+    )
 
 
 def create_workspace(
