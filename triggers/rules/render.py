@@ -22,6 +22,8 @@ _OWN_FIELDS = (
     "timezone",
     "dst_gap",
     "dst_overlap",
+    "max_fires",
+    "jitter_seconds",
     "catch_up_policy",
     "misfire_grace_seconds",
     "start_deadline_seconds",
@@ -39,6 +41,8 @@ class StoredTrigger(Protocol):
     is_active: bool
     schedule: str | None
     timezone: str
+    starts_at: dt.datetime | None
+    ends_at: dt.datetime | None
     pause_reason: str | None
     paused_until: dt.datetime | None
     source: str
@@ -51,6 +55,7 @@ class StoredState(Protocol):
     """The due row of a trigger, with the scheduler's counters."""
 
     next_fire_at: dt.datetime | None
+    due_at: dt.datetime | None
     last_scheduled_at: dt.datetime | None
     last_fire_id: UUID | None
     last_run_at: dt.datetime | None
@@ -82,11 +87,12 @@ def render_trigger(
         "workspace_id": str(trigger.workspace_id),
         "action_id": str(trigger.action_id),
         **{name: getattr(trigger, name) for name in _OWN_FIELDS},
+        "starts_at": render_time(trigger.starts_at),
+        "ends_at": render_time(trigger.ends_at),
         "pause_reason": trigger.pause_reason,
         "paused_until": render_time(trigger.paused_until),
         "next_fire_at": render_time(state.next_fire_at),
-        # Nothing delays a fire on purpose yet.
-        "next_fire_effective_at": render_time(state.next_fire_at),
+        "next_fire_effective_at": render_time(state.due_at),
         "schedule_info": _render_schedule_info(trigger, state),
         "scheduler": _render_scheduler(state),
         "source": trigger.source,
