@@ -73,7 +73,7 @@ class ScheduleState(models.Model):
     """The due row of a trigger with a schedule: narrow, hot, referenced by nothing, locked by
     whoever fires or edits.
 
-    ``next_fire_at`` is the slot, ``due_at`` when it fires (later where slots are spread); both null:
+    ``next_fire_at`` is the slot, ``due_at`` when it fires, later where slots are spread. Both null:
     paused or exhausted. The scheduler's counters live here too.
     """
 

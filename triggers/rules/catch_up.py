@@ -57,7 +57,8 @@ def settle_owed_slots(
     """Decide what becomes of the slots that are due, given in ascending order.
 
     ``is_complete`` false: more slots are due after the last given one, which is not the latest.
-    ``due_times`` are the slots' own, where they are spread; lateness counts from them. Slots older than the grace are missed. Of the rest ``coalesce`` fires the latest, ``replay`` all
+    ``due_times`` are the slots' own, where they are spread; lateness counts from them.
+    Slots older than the grace are missed. Of the rest ``coalesce`` fires the latest, ``replay`` all
     (at most 100 at once), ``skip_missed`` the latest where it is less than 60 s late.
     """
     grace = max(timedelta(seconds=grace_seconds), TICK_ALLOWANCE)

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any, Protocol
 from uuid import UUID
 
+from triggers.rules.bounds import is_exhausted
 from triggers.rules.describe import describe_schedule
 from triggers.rules.schedule import parse_schedule
 from workspaces.rules.times import render_time
@@ -126,7 +127,11 @@ def _render_schedule_info(trigger: StoredTrigger, state: StoredState) -> dict[st
     return {
         "mode": schedule.mode,
         "human_readable": describe_schedule(schedule, trigger.timezone),
-        "exhausted": trigger.is_active and state.next_fire_at is None,
+        "exhausted": is_exhausted(
+            is_active=trigger.is_active,
+            schedule=trigger.schedule,
+            next_fire_at=state.next_fire_at,
+        ),
     }
 
 

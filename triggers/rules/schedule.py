@@ -27,8 +27,8 @@ from triggers.rules.local_time import find_instants, find_plain_offset, find_wal
 from triggers.rules.timezones import InvalidTimezone, check_timezone, load_timezone
 
 __all__ = [
-    "InvalidSchedule",
     "Interval",
+    "InvalidSchedule",
     "InvalidTimezone",
     "Once",
     "Schedule",
@@ -74,14 +74,20 @@ def parse_schedule(text: str) -> Schedule:
     """
     if len(text) > MAX_LENGTH:
         raise InvalidSchedule(f"a schedule has at most {MAX_LENGTH} characters")
-    if not text.isascii():
-        raise InvalidSchedule("a schedule is written in ASCII letters and digits")
-    word, _, rest = text.strip(" \t").partition(" ")
+    if any(sign < " " or sign == "\x7f" for sign in text):
+        raise InvalidSchedule(
+            "a schedule is one line without tabs or other control characters: separate its fields "
+            "(minute, hour, day-of-month, month, day-of-week) by blanks"
+        )
+    if text.lstrip(" ").startswith("@") and not text.isascii():
+        # Lower case would make a K of the Kelvin sign.
+        raise InvalidSchedule("what begins with @ is written in ASCII letters and digits")
+    word, _, rest = text.strip(" ").partition(" ")
     if word.lower() == "@every":
-        return Schedule(text=text, timing=parse_interval(rest.strip(" \t")))
+        return Schedule(text=text, timing=parse_interval(rest.strip(" ")))
     if word.lower() == "@at":
-        return Schedule(text=text, timing=parse_once(rest.strip(" \t")))
-    return Schedule(text=text, timing=parse_cron(text.strip(" \t")))
+        return Schedule(text=text, timing=parse_once(rest.strip(" ")))
+    return Schedule(text=text, timing=parse_cron(text.strip(" ")))
 
 
 def is_interval_job(schedule: Schedule) -> bool:

@@ -31,6 +31,7 @@ from triggers.services.reads import (
     list_triggers,
     read_limits,
 )
+from triggers.services.timezone_data import renew_slots_after_release
 
 __all__ = [
     "ACTION_DISABLED",
@@ -60,6 +61,7 @@ __all__ = [
     "read_limits",
     "read_seconds_to_next_slot",
     "record_heartbeat",
+    "renew_slots_after_release",
     "resume_elapsed_pauses",
     "resume_trigger",
     "update_trigger",

@@ -68,9 +68,7 @@ def plan_next_fire(
 ) -> dict[str, dt.datetime | None]:
     """``next_fire_at`` and ``due_at`` of a trigger whose schedule counts from ``after``."""
     is_spent = trigger.max_fires is not None and fire_count >= trigger.max_fires
-    slot = (
-        compute_next_slot(trigger, after=after) if trigger.is_active and not is_spent else None
-    )
+    slot = compute_next_slot(trigger, after=after) if trigger.is_active and not is_spent else None
     return {"next_fire_at": slot, "due_at": find_due_time(trigger, slot)}
 
 
