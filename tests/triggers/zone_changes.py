@@ -5,7 +5,7 @@ A second opinion: neither ``fold`` nor the local-time rules are used here.
 
 import importlib.resources
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import cache
 
 from triggers.rules.timezones import list_timezones, load_timezone
@@ -61,17 +61,25 @@ def list_expected_slots(
 ) -> list[datetime]:
     """What a line for every day owes within ``REACH`` of the change, both ends included."""
     start, end = change.at - REACH, change.at + REACH
-    slots = set()
-    local = change.read_wall(start).replace(second=0, microsecond=0) - timedelta(days=1)
-    while local <= change.read_wall(end) + timedelta(days=1):
-        if local.minute in minutes and local.hour in hours:
-            slots.update(_find_runs(local, change, is_interval_job, gap, overlap))
-        local += timedelta(minutes=1)
+    first = datetime.combine(change.read_wall(start).date(), time()) - timedelta(days=1)
+    slots = {
+        slot
+        for day in range((2 * REACH).days + 4)
+        for hour in hours
+        for minute in minutes
+        for slot in _find_runs(
+            first + timedelta(days=day, hours=hour, minutes=minute),
+            change,
+            is_interval_job=is_interval_job,
+            gap=gap,
+            overlap=overlap,
+        )
+    }
     return sorted(slot for slot in slots if start <= slot <= end)
 
 
 def _find_runs(
-    local: datetime, change: Change, is_interval_job: bool, gap: str, overlap: str
+    local: datetime, change: Change, *, is_interval_job: bool, gap: str, overlap: str
 ) -> list[datetime]:
     early = (local - change.before).replace(tzinfo=UTC)
     late = (local - change.after).replace(tzinfo=UTC)
