@@ -4,6 +4,7 @@
 # make setup      only the environment that `make run` needs, in .venv/
 # make test       the tests; ARGS="tests/runs -x" narrows them down
 # make check      everything that CI checks
+# make zones      the schedules' rules in every time zone, at every change of clocks from 1990 to 2037
 # make bench      the benchmarks, into benchmarks/RESULTS.md; ARGS="runs" narrows them down
 # make fmt        format, and mend what ruff can mend
 # make lock       lock the dependencies of pyproject.toml anew
@@ -11,7 +12,7 @@
 # Settings (PORT, CLOCKHOOK_DATA, DATABASE_URL, REDIS_URL …) come from the environment: see README.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup setup-dev test check check-django bench fmt lock
+.PHONY: help run demo setup setup-dev test check check-django zones bench fmt lock
 .NOTPARALLEL:
 # A recipe is one program, so that a SIGTERM to make reaches it; paths are relative, so that the
 # checkout may lie under a path with spaces. Installed scripts are run as modules: their first line
@@ -50,6 +51,9 @@ check: setup-dev
 check-django:
 	@$(CHECK_ENV) $(PY) manage.py check --deploy --fail-level WARNING
 	@$(PY) manage.py makemigrations --check --dry-run
+
+zones: setup-dev
+	@ZONES=all exec $(PY) -m pytest -p no:randomly tests/triggers/test_zones.py $(ARGS)
 
 bench: setup
 	@exec $(STACK) exec --durable -- $(PY) -m benchmarks $(ARGS)

@@ -88,7 +88,7 @@ def make_due_triggers(scene: Scene, count: int) -> None:
         for number in range(count)
     ]
     Trigger.objects.bulk_create(triggers, batch_size=1000)
-    states = [ScheduleState(trigger=trigger, next_fire_at=due) for trigger in triggers]
+    states = [ScheduleState(trigger=trigger, next_fire_at=due, due_at=due) for trigger in triggers]
     ScheduleState.objects.bulk_create(states, batch_size=1000)
     query("ANALYZE triggers_trigger")
     query("ANALYZE triggers_schedulestate")

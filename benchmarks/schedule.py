@@ -19,7 +19,7 @@ from benchmarks.machine import (
 from benchmarks.results import Report, Row
 from benchmarks.scene import clear_tables, make_due_triggers, make_scene
 
-_DUE = "SELECT 1 FROM triggers_schedulestate WHERE next_fire_at <= now() LIMIT 1"
+_DUE = "SELECT 1 FROM triggers_schedulestate WHERE due_at <= now() LIMIT 1"
 _FIRES = "SELECT count(*), min(created_at) FROM triggers_fire WHERE outcome = 'fired'"
 # One by one, stock Beat begins within this time or counts as this slow.
 _FIRST_SECONDS = 240.0

@@ -3,6 +3,7 @@ I/O but reading the data folder's notes and secrets."""
 
 import os
 import sys
+import zoneinfo
 from typing import Any
 
 import django_stubs_ext
@@ -11,6 +12,9 @@ import structlog
 from kombu import Queue
 
 from config import environment
+
+# Time zones are those of the locked tzdata package in every process, never the host's own.
+zoneinfo.reset_tzpath(())
 
 # Django's classes take type parameters at run time too (admin.ModelAdmin[Trigger]).
 django_stubs_ext.monkeypatch()

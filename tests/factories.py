@@ -56,7 +56,7 @@ class TriggerFactory(factory.django.DjangoModelFactory[Trigger]):
     @factory.post_generation
     def next_fire_at(self: Trigger, create: bool, extracted: Any, **_: Any) -> None:
         if create:
-            ScheduleState.objects.create(trigger=self, next_fire_at=extracted)
+            ScheduleState.objects.create(trigger=self, next_fire_at=extracted, due_at=extracted)
 
 
 def queue_run(action: Action, **changes: Any) -> Run:

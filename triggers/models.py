@@ -24,6 +24,11 @@ class Trigger(models.Model):
     timezone = models.CharField(max_length=64, default="UTC")
     dst_gap = models.CharField(max_length=8, default="shift")
     dst_overlap = models.CharField(max_length=8, default="first")
+    # Both included; what comes first of ``ends_at`` and ``max_fires`` ends the schedule.
+    starts_at = models.DateTimeField(null=True)
+    ends_at = models.DateTimeField(null=True)
+    max_fires = models.PositiveIntegerField(null=True)
+    jitter_seconds = models.PositiveSmallIntegerField(default=0)
     catch_up_policy = models.CharField(max_length=16, default="coalesce")
     misfire_grace_seconds = models.PositiveIntegerField(default=3600)
     start_deadline_seconds = models.PositiveIntegerField(null=True)
@@ -48,6 +53,12 @@ class Trigger(models.Model):
                 name="triggers_trigger_priority_bounds",
                 condition=models.Q(priority__gte=1, priority__lte=10),
             ),
+            models.CheckConstraint(
+                name="triggers_trigger_ends_after_start",
+                condition=models.Q(starts_at__isnull=True)
+                | models.Q(ends_at__isnull=True)
+                | models.Q(ends_at__gt=models.F("starts_at")),
+            ),
         ]
         indexes = [
             models.Index(fields=["workspace", "-id"], name="triggers_trigger_newest"),
@@ -68,13 +79,17 @@ class ScheduleState(models.Model):
     """The due row of a trigger with a schedule: narrow, hot, referenced by nothing, locked by
     whoever fires or edits.
 
-    ``next_fire_at`` null: paused or exhausted. The scheduler's counters live here too.
+    ``next_fire_at`` is the slot, ``due_at`` when it fires, later where slots are spread. Both null:
+    paused or exhausted. The scheduler's counters live here too.
     """
 
     trigger = models.OneToOneField(
         Trigger, on_delete=models.CASCADE, primary_key=True, related_name="schedule_state"
     )
     next_fire_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    # Of the schedule alone, for ``max_fires``.
+    fire_count = models.PositiveIntegerField(default=0)
     last_scheduled_at = models.DateTimeField(null=True)
     last_fire_id = models.UUIDField(null=True)
     last_run_at = models.DateTimeField(null=True)
@@ -82,11 +97,22 @@ class ScheduleState(models.Model):
     last_misfire_at = models.DateTimeField(null=True)
 
     class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="triggers_schedulestate_due_after_slot",
+                condition=models.Q(next_fire_at__isnull=True, due_at__isnull=True)
+                | models.Q(
+                    next_fire_at__isnull=False,
+                    due_at__isnull=False,
+                    due_at__gte=models.F("next_fire_at"),
+                ),
+            )
+        ]
         indexes = [
             models.Index(
-                fields=["next_fire_at"],
+                fields=["due_at"],
                 name="triggers_schedulestate_due",
-                condition=models.Q(next_fire_at__isnull=False),
+                condition=models.Q(due_at__isnull=False),
             )
         ]
 
@@ -134,6 +160,16 @@ class Fire(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} {self.outcome}"
+
+
+class TimezoneData(models.Model):
+    """The one row that says by which release of the time zones the due rows were computed."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    version = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        return self.version
 
 
 class SchedulerHeartbeat(models.Model):

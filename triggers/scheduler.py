@@ -28,11 +28,13 @@ from runs.services import (
     ring_due_queues,
     start_due_calls,
 )
+from triggers.rules.timezones import read_release
 from triggers.services import (
     fire_due_triggers,
     forget_dead_heartbeats,
     read_seconds_to_next_slot,
     record_heartbeat,
+    renew_slots_after_release,
     resume_elapsed_pauses,
 )
 from workspaces.rules.callers import Caller
@@ -148,10 +150,12 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
-        # Beats that start together would each create the same schedule rows. The lock has a session
-        # of its own: the base class closes Django's connection under way.
+        # Beats that start together would each create the same schedule rows, and each compute all
+        # slots anew after an upgrade of the time zones. The lock has a session of its own: the base
+        # class closes Django's connection under way.
         with _open_session() as session:
             session.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
+            renew_slots_after_release(read_release())
             super().setup_schedule()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:

@@ -21,6 +21,7 @@ from workspaces.rest.serializers import StrictSerializer
 from workspaces.rules.ids import parse_id
 
 _YEAR_SECONDS = 366 * 86_400
+_MAX_COUNT = 2_147_483_647
 _READ_ONLY_NAMES = (
     "id",
     "workspace_id",
@@ -92,6 +93,25 @@ class TriggerBodySerializer(StrictSerializer):
     )
     dst_overlap = serializers.ChoiceField(
         DST_OVERLAPS, required=False, help_text="A local time that comes twice: which pass fires."
+    )
+    starts_at = InstantField(
+        allow_null=True,
+        required=False,
+        help_text="No slot comes before; `@every` counts from here.",
+    )
+    ends_at = InstantField(allow_null=True, required=False, help_text="No slot comes after.")
+    max_fires = WholeNumberField(
+        allow_null=True,
+        required=False,
+        min_value=1,
+        max_value=_MAX_COUNT,
+        help_text="So many fires by schedule in all; other causes do not count.",
+    )
+    jitter_seconds = WholeNumberField(
+        required=False,
+        min_value=0,
+        max_value=3600,
+        help_text="Spread: each slot fires up to so much later, always by the same delay.",
     )
     catch_up_policy = serializers.ChoiceField(
         CATCH_UP_POLICIES, required=False, help_text="What becomes of slots that are late."
@@ -171,6 +191,10 @@ class TriggerSerializer(serializers.Serializer[Any]):
     timezone = serializers.CharField()
     dst_gap = serializers.ChoiceField(DST_GAPS)
     dst_overlap = serializers.ChoiceField(DST_OVERLAPS)
+    starts_at = serializers.DateTimeField(allow_null=True)
+    ends_at = serializers.DateTimeField(allow_null=True)
+    max_fires = serializers.IntegerField(allow_null=True)
+    jitter_seconds = serializers.IntegerField()
     catch_up_policy = serializers.ChoiceField(CATCH_UP_POLICIES)
     misfire_grace_seconds = serializers.IntegerField()
     start_deadline_seconds = serializers.IntegerField(allow_null=True)
@@ -179,7 +203,9 @@ class TriggerSerializer(serializers.Serializer[Any]):
     pause_reason = serializers.CharField(allow_null=True)
     paused_until = serializers.DateTimeField(allow_null=True)
     next_fire_at = serializers.DateTimeField(allow_null=True)
-    next_fire_effective_at = serializers.DateTimeField(allow_null=True)
+    next_fire_effective_at = serializers.DateTimeField(
+        allow_null=True, help_text="When `next_fire_at` fires, its delay by jitter included."
+    )
     schedule_info = ScheduleInfoSerializer(allow_null=True)
     scheduler = SchedulerSerializer()
     source = serializers.ChoiceField(  # type: ignore[assignment]

@@ -88,13 +88,12 @@ class UnnestQuerySet(models.QuerySet[_Row]):
         """
         if not rows:
             return []
-        get_field = self.model._meta.get_field  # noqa: SLF001 - Django's own, documented API
         columns = [
             (
                 column,
                 [row[column.attribute] for row in rows]
                 if column.attribute in rows[0]
-                else [get_field(column.attribute).get_default()],
+                else [column.default()],
             )
             for column in _list_columns(self.model, self.db)
             if not column.has_db_default
@@ -121,10 +120,11 @@ def _list_columns(model: type[models.Model], alias: str) -> list[Column]:
     # The key comes first. An array of varchar(256) is cast as varchar[].
     return [
         Column(
-            name=field.column,
+            name=str(field.column),
             type_name=str(field.db_type(connections[alias])).split("(")[0],
             attribute=field.attname,
             has_db_default=field.has_db_default(),
+            default=field.get_default,
         )
         for field in model._meta.concrete_fields  # noqa: SLF001 - as above
     ]

@@ -98,7 +98,7 @@ def live_with_failures(api: Workspace) -> None:
 def live_by_schedule(api: Workspace) -> None:
     trigger = api.make_trigger(api.make_action(), schedule="* * * * *")
     just_now = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
-    ScheduleState.objects.filter(trigger_id=trigger).update(next_fire_at=just_now)
+    ScheduleState.objects.filter(trigger_id=trigger).update(next_fire_at=just_now, due_at=just_now)
     fire_due_triggers()
     drain()
 

@@ -32,6 +32,7 @@ def make_destination(*, action: dict[str, Any] | None = None, **options: Any) ->
 FILTERED: dict[str, dict[str, Any]] = {
     "filter_miss": {"trigger__event_filter": {"data.id": "somebody else"}},
     "trigger_paused": {"trigger__is_active": False},
+    "trigger_exhausted": {"trigger__schedule": "@at 2026-01-01T00:00:00Z"},
     "action_disabled": {"action": {"enabled": False}},
 }
 
@@ -60,7 +61,7 @@ def test_a_filtered_delivery_takes_no_key_so_that_it_can_come_again(
     sender.post(destination, key="evt-1")
     assert not DedupeKey.objects.exists()
     trigger = destination.trigger
-    trigger.is_active, trigger.event_filter = True, None
+    trigger.is_active, trigger.event_filter, trigger.schedule = True, None, None
     trigger.save()
     trigger.action.enabled = True
     trigger.action.save()

@@ -12,6 +12,7 @@ ON_TIME = timedelta(seconds=60)
 # A tick, a full batch before this one, a Beat that was restarted: never counted as lateness, so
 # that a grace of 0 s does not miss every slot.
 TICK_ALLOWANCE = timedelta(seconds=5)
+_NO_TIME = timedelta(0)
 MAX_MISSED_ROWS = 1000
 MAX_REPLAYED = 100
 
@@ -51,18 +52,25 @@ def settle_owed_slots(
     grace_seconds: float,
     policy: str,
     is_complete: bool = True,
+    due_times: Sequence[datetime] | None = None,
 ) -> OwedDecision:
     """Decide what becomes of the slots that are due, given in ascending order.
 
     ``is_complete`` false: more slots are due after the last given one, which is not the latest.
+    ``due_times`` are the slots' own, where they are spread; lateness counts from them.
     Slots older than the grace are missed. Of the rest ``coalesce`` fires the latest, ``replay`` all
     (at most 100 at once), ``skip_missed`` the latest where it is less than 60 s late.
     """
     grace = max(timedelta(seconds=grace_seconds), TICK_ALLOWANCE)
-    expired = [SlotOutcome(slot, "missed") for slot in owed if now - slot > grace]
+    lateness = [now - due for due in due_times or owed]
+    expired = [
+        SlotOutcome(slot, "missed")
+        for slot, late in zip(owed, lateness, strict=True)
+        if late > grace
+    ]
     live = owed[len(expired) :]
     latest = owed[-1] if owed and is_complete else None
-    decided = [*expired, *_POLICIES[policy](live, latest, now)]
+    decided = [*expired, *_POLICIES[policy](live, latest, lateness[-1] if owed else _NO_TIME)]
     continue_from = owed[len(decided)] if len(decided) < len(owed) else None
     missed = [slot for slot, outcome in decided if outcome == "missed"]
     if len(missed) <= MAX_MISSED_ROWS:
@@ -75,26 +83,28 @@ def settle_owed_slots(
 
 
 def _coalesce(
-    live: Sequence[datetime], latest: datetime | None, now: datetime
+    live: Sequence[datetime], latest: datetime | None, late: timedelta
 ) -> list[SlotOutcome]:
     return [SlotOutcome(slot, "fired" if slot == latest else "superseded") for slot in live]
 
 
-def _replay(live: Sequence[datetime], latest: datetime | None, now: datetime) -> list[SlotOutcome]:
+def _replay(
+    live: Sequence[datetime], latest: datetime | None, late: timedelta
+) -> list[SlotOutcome]:
     return [SlotOutcome(slot, "fired") for slot in live[:MAX_REPLAYED]]
 
 
 def _skip_missed(
-    live: Sequence[datetime], latest: datetime | None, now: datetime
+    live: Sequence[datetime], latest: datetime | None, late: timedelta
 ) -> list[SlotOutcome]:
     return [
-        SlotOutcome(slot, "fired" if slot == latest and now - slot < ON_TIME else "missed")
+        SlotOutcome(slot, "fired" if slot == latest and late < ON_TIME else "missed")
         for slot in live
     ]
 
 
-# (slots within grace, the latest that is due at all where it is known, now)
-_Policy = Callable[[Sequence[datetime], datetime | None, datetime], list[SlotOutcome]]
+# (slots within grace, the latest that is due at all where it is known, how late the last one is)
+_Policy = Callable[[Sequence[datetime], datetime | None, timedelta], list[SlotOutcome]]
 _POLICIES: dict[str, _Policy] = {
     "coalesce": _coalesce,
     "replay": _replay,

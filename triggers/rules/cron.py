@@ -13,7 +13,9 @@ from triggers.rules.cron_fields import (
     InvalidSchedule,
     fold_sunday,
     refuse,
+    refuse_foreign_signs,
     refuse_item,
+    refuse_nickname,
     refuse_wrapped,
 )
 
@@ -63,13 +65,18 @@ def parse_cron(text: str) -> CronLine:
     Raises:
         InvalidSchedule: naming the field and how to write it instead.
     """
-    upper = NICKNAMES.get(text.lower(), text).upper()
-    parts = [part for part in re.split(r"[ \t]+", upper) if part]
+    if text.startswith("@") and text.lower() not in NICKNAMES:
+        refuse_nickname(text, NICKNAMES)
+    # By blanks alone: split() knows a dozen more of them, none of which is ASCII.
+    parts = [part for part in NICKNAMES.get(text.lower(), text).split(" ") if part]
     if len(parts) != 5:
         raise InvalidSchedule(
             f"a cron line has five fields (minute, hour, day-of-month, month, day-of-week), not "
             f"{len(parts)}; seconds and years are not supported"
         )
+    for rule, part in zip(FIELD_RULES, parts, strict=True):
+        refuse_foreign_signs(rule, part)
+    parts = [part.upper() for part in parts]
     minute, hour, day, month, weekday = (
         _parse_field(rule, part) for rule, part in zip(FIELD_RULES, parts, strict=True)
     )

@@ -1,7 +1,7 @@
 """The five fields of a cron line, and how to say what one of them cannot hold."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -63,6 +63,21 @@ FIELD_RULES = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 def refuse(rule: FieldRule, message: str) -> NoReturn:
     raise InvalidSchedule(f"{rule.name}: {message}", field=rule.name)
+
+
+def refuse_foreign_signs(rule: FieldRule, text: str) -> None:
+    """Other alphabets' digits and letters; what is ASCII passes."""
+    if not text.isascii():
+        refuse(rule, f"{text} is not ASCII; write the digits 0 to 9 and English names")
+
+
+def refuse_nickname(text: str, nicknames: Iterable[str]) -> NoReturn:
+    """Say which words after an @ there are."""
+    word = text.split(maxsplit=1)[0]
+    known = ", ".join(nicknames)
+    if word.lower() in nicknames:
+        raise InvalidSchedule(f"{word} stands alone; write {word}, or five fields without it")
+    raise InvalidSchedule(f"{word} is no nickname; write {known}, @every 15m or @at <time>")
 
 
 def refuse_wrapped(rule: FieldRule, low: int, high: int, item: str, *, step: int) -> NoReturn:

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any, Protocol
 from uuid import UUID
 
+from triggers.rules.bounds import is_exhausted
 from triggers.rules.describe import describe_schedule
 from triggers.rules.schedule import parse_schedule
 from workspaces.rules.times import render_time
@@ -22,6 +23,8 @@ _OWN_FIELDS = (
     "timezone",
     "dst_gap",
     "dst_overlap",
+    "max_fires",
+    "jitter_seconds",
     "catch_up_policy",
     "misfire_grace_seconds",
     "start_deadline_seconds",
@@ -39,6 +42,8 @@ class StoredTrigger(Protocol):
     is_active: bool
     schedule: str | None
     timezone: str
+    starts_at: dt.datetime | None
+    ends_at: dt.datetime | None
     pause_reason: str | None
     paused_until: dt.datetime | None
     source: str
@@ -51,6 +56,7 @@ class StoredState(Protocol):
     """The due row of a trigger, with the scheduler's counters."""
 
     next_fire_at: dt.datetime | None
+    due_at: dt.datetime | None
     last_scheduled_at: dt.datetime | None
     last_fire_id: UUID | None
     last_run_at: dt.datetime | None
@@ -82,11 +88,12 @@ def render_trigger(
         "workspace_id": str(trigger.workspace_id),
         "action_id": str(trigger.action_id),
         **{name: getattr(trigger, name) for name in _OWN_FIELDS},
+        "starts_at": render_time(trigger.starts_at),
+        "ends_at": render_time(trigger.ends_at),
         "pause_reason": trigger.pause_reason,
         "paused_until": render_time(trigger.paused_until),
         "next_fire_at": render_time(state.next_fire_at),
-        # Nothing delays a fire on purpose yet.
-        "next_fire_effective_at": render_time(state.next_fire_at),
+        "next_fire_effective_at": render_time(state.due_at),
         "schedule_info": _render_schedule_info(trigger, state),
         "scheduler": _render_scheduler(state),
         "source": trigger.source,
@@ -120,7 +127,11 @@ def _render_schedule_info(trigger: StoredTrigger, state: StoredState) -> dict[st
     return {
         "mode": schedule.mode,
         "human_readable": describe_schedule(schedule, trigger.timezone),
-        "exhausted": trigger.is_active and state.next_fire_at is None,
+        "exhausted": is_exhausted(
+            is_active=trigger.is_active,
+            schedule=trigger.schedule,
+            next_fire_at=state.next_fire_at,
+        ),
     }
 
 

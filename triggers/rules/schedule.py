@@ -14,16 +14,23 @@ from typing import Literal
 
 from croniter import croniter
 
-from actions.rules.durations import parse_duration
 from triggers.rules.cron import CronLine, parse_cron
 from triggers.rules.cron_fields import InvalidSchedule
+from triggers.rules.intervals import (
+    Interval,
+    Once,
+    parse_interval,
+    parse_once,
+    walk_interval,
+)
 from triggers.rules.local_time import find_instants, find_plain_offset, find_walk_start
 from triggers.rules.timezones import InvalidTimezone, check_timezone, load_timezone
-from workspaces.rules.times import parse_time
 
 __all__ = [
+    "Interval",
     "InvalidSchedule",
     "InvalidTimezone",
+    "Once",
     "Schedule",
     "check_timezone",
     "is_interval_job",
@@ -35,28 +42,10 @@ __all__ = [
 Mode = Literal["cron", "every", "at"]
 
 MAX_LENGTH = 128
-MIN_INTERVAL_SECONDS = 10
-MAX_INTERVAL_SECONDS = 366 * 86_400
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # 29 February comes after at most eight years (1896 and 1904, 2096 and 2104).
 _MAX_YEARS_BETWEEN_MATCHES = 8
 _HOUR = timedelta(hours=1)
 _MINUTES = tuple(timedelta(minutes=minute) for minute in range(60))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Interval:
-    """Every so many seconds from the Unix epoch plus ``phase_seconds``: it never drifts."""
-
-    seconds: int
-    phase_seconds: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Once:
-    """One instant, in UTC."""
-
-    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +74,20 @@ def parse_schedule(text: str) -> Schedule:
     """
     if len(text) > MAX_LENGTH:
         raise InvalidSchedule(f"a schedule has at most {MAX_LENGTH} characters")
-    if not text.isascii():
-        raise InvalidSchedule("a schedule is written in ASCII letters and digits")
-    word, _, rest = text.strip(" \t").partition(" ")
+    if any(sign < " " or sign == "\x7f" for sign in text):
+        raise InvalidSchedule(
+            "a schedule is one line without tabs or other control characters: separate its fields "
+            "(minute, hour, day-of-month, month, day-of-week) by blanks"
+        )
+    if text.lstrip(" ").startswith("@") and not text.isascii():
+        # Lower case would make a K of the Kelvin sign.
+        raise InvalidSchedule("what begins with @ is written in ASCII letters and digits")
+    word, _, rest = text.strip(" ").partition(" ")
     if word.lower() == "@every":
-        return Schedule(text=text, timing=_parse_interval(rest.strip(" \t")))
+        return Schedule(text=text, timing=parse_interval(rest.strip(" ")))
     if word.lower() == "@at":
-        return Schedule(text=text, timing=_parse_once(rest.strip(" \t")))
-    return Schedule(text=text, timing=parse_cron(text.strip(" \t")))
+        return Schedule(text=text, timing=parse_once(rest.strip(" ")))
+    return Schedule(text=text, timing=parse_cron(text.strip(" ")))
 
 
 def is_interval_job(schedule: Schedule) -> bool:
@@ -103,12 +98,39 @@ def is_interval_job(schedule: Schedule) -> bool:
 
 
 def next_slot(
-    schedule: Schedule, *, timezone: str, dst_gap: str, dst_overlap: str, after: datetime
+    schedule: Schedule,
+    *,
+    timezone: str,
+    dst_gap: str,
+    dst_overlap: str,
+    after: datetime,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
 ) -> datetime | None:
-    """The earliest slot strictly later than ``after``, in UTC; null when there is none any more."""
+    """The earliest slot strictly later than ``after``, in UTC; null when there is none any more.
+
+    ``starts_at`` and ``ends_at`` bound the slots, both included.
+    """
+    after = _skip_to_start(after, starts_at)
+    if isinstance(schedule.timing, CronLine):
+        slot = _find_next_of_line(schedule, timezone, dst_gap, dst_overlap, after)
+    else:
+        slots = _walk_slots(schedule, timezone, dst_gap, dst_overlap, after, starts_at=starts_at)
+        slot = next(slots, None)
+    return None if slot is not None and ends_at is not None and slot > ends_at else slot
+
+
+def _skip_to_start(after: datetime, starts_at: datetime | None) -> datetime:
+    """``after`` in UTC, or the last instant before ``starts_at`` where that is later."""
     after = after.astimezone(UTC)
-    if not isinstance(schedule.timing, CronLine):
-        return next(_walk_slots(schedule, timezone, dst_gap, dst_overlap, after), None)
+    if starts_at is None or starts_at <= after:
+        return after
+    return starts_at.astimezone(UTC) - timedelta.resolution
+
+
+def _find_next_of_line(
+    schedule: Schedule, timezone: str, dst_gap: str, dst_overlap: str, after: datetime
+) -> datetime | None:
     # All askers of one minute share one evaluation. The loop is for offsets with seconds, long ago.
     slot = _find_next(
         schedule, timezone, dst_gap, dst_overlap, after.replace(second=0, microsecond=0)
@@ -134,26 +156,47 @@ def iterate_slots(
     after: datetime,
     until: datetime,
     limit: int,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
 ) -> list[datetime]:
     """The slots in ``(after, until]``, ascending, in UTC; the first ``limit`` of them."""
     first = next_slot(
-        schedule, timezone=timezone, dst_gap=dst_gap, dst_overlap=dst_overlap, after=after
+        schedule,
+        timezone=timezone,
+        dst_gap=dst_gap,
+        dst_overlap=dst_overlap,
+        after=after,
+        starts_at=starts_at,
     )
+    until = until if ends_at is None else min(until, ends_at)
     # The usual answer is "none", and many ask it at once: it costs no walk of their own.
     if first is None or first > until:
         return []
-    slots = _walk_slots(schedule, timezone, dst_gap, dst_overlap, after.astimezone(UTC))
+    slots = _walk_slots(
+        schedule,
+        timezone,
+        dst_gap,
+        dst_overlap,
+        _skip_to_start(after, starts_at),
+        starts_at=starts_at,
+    )
     return list(islice(takewhile(lambda slot: slot <= until, slots), limit))
 
 
 def _walk_slots(
-    schedule: Schedule, timezone: str, dst_gap: str, dst_overlap: str, after: datetime
+    schedule: Schedule,
+    timezone: str,
+    dst_gap: str,
+    dst_overlap: str,
+    after: datetime,
+    *,
+    starts_at: datetime | None = None,
 ) -> Iterator[datetime]:
     """Every slot later than ``after``, ascending, each once; computed as far as it is read."""
     timing, latest = schedule.timing, after
     try:
         for slot in (
-            _walk_interval(timing, after)
+            walk_interval(timing, after=after, starts_at=starts_at)
             if isinstance(timing, Interval)
             else [timing.at]
             if isinstance(timing, Once)
@@ -165,15 +208,6 @@ def _walk_slots(
     except OverflowError:
         # The calendar ends in the year 9999.
         return
-
-
-def _walk_interval(interval: Interval, after: datetime) -> Iterator[datetime]:
-    step = timedelta(seconds=interval.seconds)
-    start = _EPOCH + timedelta(seconds=interval.phase_seconds)
-    slot = start + ((after - start) // step + 1) * step
-    while True:
-        yield slot
-        slot += step
 
 
 def _walk_cron(
@@ -238,36 +272,3 @@ def _walk_days(line: CronLine, start: datetime) -> Iterator[datetime]:
     except (ValueError, OverflowError):
         # No day within eight years, or the calendar's end; not all of these are CroniterErrors.
         return
-
-
-def _parse_interval(text: str) -> Interval:
-    length, slash, phase = text.partition("/")
-    interval = Interval(
-        seconds=_read_seconds(length), phase_seconds=_read_seconds(phase) if slash else 0
-    )
-    if not MIN_INTERVAL_SECONDS <= interval.seconds <= MAX_INTERVAL_SECONDS:
-        raise InvalidSchedule(
-            f"@every takes {MIN_INTERVAL_SECONDS}s to {MAX_INTERVAL_SECONDS // 86_400}d"
-        )
-    if interval.phase_seconds >= interval.seconds:
-        raise InvalidSchedule("@every: the phase after the slash is shorter than the interval")
-    return interval
-
-
-def _read_seconds(text: str) -> int:
-    try:
-        seconds = parse_duration(text)
-    except ValueError:
-        raise InvalidSchedule(
-            "write @every 90s, 15m, 2h30m or 1d, with an optional phase: @every 1h/20m"
-        ) from None
-    if not seconds.is_integer():
-        raise InvalidSchedule("@every counts whole seconds")
-    return int(seconds)
-
-
-def _parse_once(text: str) -> Once:
-    try:
-        return Once(at=parse_time(text))
-    except ValueError:
-        raise InvalidSchedule("write @at with an RFC 3339 time: @at 2026-12-01T09:00:00Z") from None

@@ -5,6 +5,8 @@ import importlib.resources
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+import tzdata  # type: ignore[import-untyped]
+
 # Abbreviations that IANA keeps as links or fixed offsets: what people mean by them is a place.
 _ABBREVIATIONS = {
     "EST": "America/New_York",
@@ -58,6 +60,11 @@ def list_timezones() -> frozenset[str]:
     """Every name that a trigger may use."""
     zones = importlib.resources.files("tzdata").joinpath("zones").read_text(encoding="ascii")
     return frozenset(zones.split()) - _NOT_PLACES - _ABBREVIATIONS.keys()
+
+
+def read_release() -> str:
+    """The release of the time zones in use, such as ``2026a``."""
+    return str(tzdata.IANA_VERSION)
 
 
 @lru_cache(maxsize=1024)

@@ -38,6 +38,7 @@ from triggers.services.reads import (
     list_triggers,
     read_limits,
 )
+from triggers.services.timezone_data import renew_slots_after_release
 
 __all__ = [
     "ACTION_DISABLED",
@@ -72,6 +73,7 @@ __all__ = [
     "record_heartbeat",
     "record_slots",
     "record_webhook",
+    "renew_slots_after_release",
     "resume_elapsed_pauses",
     "resume_trigger",
     "update_trigger",

@@ -15,6 +15,8 @@ from triggers.services.slots import compute_next_slot
 from workspaces.rules.problems import FieldError, NotFound, Unprocessable
 
 _DEFAULTS = Trigger()
+# What a trigger's slots depend on.
+_SLOT_FIELDS = ("schedule", "timezone", "dst_gap", "dst_overlap", "starts_at", "ends_at")
 
 
 def check_fields(
@@ -56,18 +58,21 @@ def _check_that_it_fires(
     fields: Mapping[str, Any], *, current: Trigger | None, now: dt.datetime
 ) -> list[FieldError]:
     """A newly given schedule must have a slot to come; a stored one may be exhausted."""
+    candidate = Trigger(
+        **{name: fields.get(name, getattr(current or _DEFAULTS, name)) for name in _SLOT_FIELDS}
+    )
+    if candidate.starts_at and candidate.ends_at and candidate.ends_at <= candidate.starts_at:
+        return [FieldError("/ends_at", "before_starts_at", "ends_at is later than starts_at.")]
     schedule = fields.get("schedule")
     if schedule is None or (current is not None and current.schedule == schedule):
         return []
-    candidate = Trigger(
-        schedule=schedule,
-        **{
-            name: fields.get(name, getattr(current or _DEFAULTS, name))
-            for name in ("timezone", "dst_gap", "dst_overlap")
-        },
-    )
     if compute_next_slot(candidate, after=now) is not None:
         return []
+    candidate.starts_at = candidate.ends_at = None
+    if compute_next_slot(candidate, after=now) is not None:
+        name = "starts_at" if fields.get("ends_at") is None else "ends_at"
+        detail = "This schedule has no slot to come within its bounds."
+        return [FieldError(f"/{name}", "never_fires", detail)]
     detail = "This schedule has no slot to come: its time is past."
     return [FieldError("/schedule", "never_fires", detail)]
 

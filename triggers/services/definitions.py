@@ -13,7 +13,7 @@ from triggers.models import ScheduleState, Trigger
 from triggers.services.checks import check_fields
 from triggers.services.reads import TriggerNotFound, find_trigger
 from triggers.services.records import build_audit_event, record_change
-from triggers.services.slots import compute_next_slot
+from triggers.services.slots import find_due_time, plan_next_fire
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, refuse_field
 from workspaces.rules.times import render_time
@@ -25,7 +25,15 @@ from workspaces.services import (
 )
 
 # A change of any of these makes the next slot count from now.
-_SCHEDULE_FIELDS = {"schedule", "timezone", "dst_gap", "dst_overlap"}
+_SCHEDULE_FIELDS = {
+    "schedule",
+    "timezone",
+    "dst_gap",
+    "dst_overlap",
+    "starts_at",
+    "ends_at",
+    "max_fires",
+}
 _PAUSE_FIELDS = {"is_active", "pause_reason", "paused_until"}
 
 
@@ -58,8 +66,9 @@ def create_trigger(
         )
         _save(trigger, is_new=True)
         trigger.refresh_from_db()
-        next_fire_at = compute_next_slot(trigger, after=now) if trigger.is_active else None
-        ScheduleState.objects.create(trigger=trigger, next_fire_at=next_fire_at)
+        ScheduleState.objects.create(
+            trigger=trigger, **plan_next_fire(trigger, after=now, fire_count=0)
+        )
         record_change(trigger, "trigger.created", {}, caller=caller, now=now)
     return find_trigger(workspace_id=workspace_id, trigger_id=trigger.id)
 
@@ -198,9 +207,13 @@ def _apply(
     if trigger.is_active:
         trigger.pause_reason, trigger.paused_until = None, None
     _save(trigger, is_new=False)
+    state = ScheduleState.objects.filter(trigger=trigger)
     if trigger.is_active != was_active or _SCHEDULE_FIELDS & set(changed):
-        next_fire_at = compute_next_slot(trigger, after=now) if trigger.is_active else None
-        ScheduleState.objects.filter(trigger=trigger).update(next_fire_at=next_fire_at)
+        fire_count = trigger.schedule_state.fire_count
+        state.update(**plan_next_fire(trigger, after=now, fire_count=fire_count))
+    elif "jitter_seconds" in changed:
+        # The slot stays; a delay that it is in the middle of is measured anew.
+        state.update(due_at=find_due_time(trigger, trigger.schedule_state.next_fire_at))
     record_change(
         trigger, *_name_change(trigger, changed, was_active=was_active), caller=caller, now=now
     )
@@ -244,7 +257,7 @@ def _lock_trigger(*, workspace_id: uuid.UUID, trigger_id: uuid.UUID) -> Trigger:
     )
     if state is None:
         raise TriggerNotFound
-    return Trigger.objects.get(id=trigger_id)
+    return Trigger.objects.select_related("schedule_state").get(id=trigger_id)
 
 
 def _refuse_one_scheduled_more(workspace_id: uuid.UUID, limits: PlanLimits) -> None:

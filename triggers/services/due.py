@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,12 @@ from triggers.services.planning import (
     plan_fire,
     write_fires,
 )
-from triggers.services.slots import compute_next_slot, list_owed_slots
+from triggers.services.slots import (
+    compute_next_slot,
+    find_due_time,
+    list_due_times,
+    list_owed_slots,
+)
 from triggers.services.unfired import (
     MISSED,
     build_missed_event,
@@ -53,24 +58,25 @@ _UNUSED = (
 )
 
 _LOCK_DUE = """
-SELECT statement_timestamp()::text, trigger_id, next_fire_at, last_scheduled_at
+SELECT statement_timestamp()::text, trigger_id, next_fire_at, due_at, last_scheduled_at, fire_count
 FROM triggers_schedulestate
-WHERE next_fire_at <= statement_timestamp() ORDER BY next_fire_at LIMIT %s FOR UPDATE SKIP LOCKED
+WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
 _TIME = "timestamp with time zone"
 _ADVANCE = """
-UPDATE triggers_schedulestate s SET next_fire_at = m.next_fire_at,
+UPDATE triggers_schedulestate s SET next_fire_at = m.next_fire_at, due_at = m.due_at,
+    fire_count = s.fire_count + m.fired,
     last_scheduled_at = coalesce(m.last_scheduled_at, s.last_scheduled_at),
     last_fire_id = coalesce(m.last_fire_id, s.last_fire_id),
     last_run_at = coalesce(m.last_run_at, s.last_run_at),
     misfire_count = CASE WHEN m.is_on_time THEN 0 ELSE s.misfire_count + m.missed END,
     last_misfire_at = coalesce(m.last_misfire_at, s.last_misfire_at)
-FROM unnest(%(ids)s::uuid[], %(next)s::timestamptz[], %(scheduled)s::timestamptz[],
-    %(fires)s::uuid[],
+FROM unnest(%(ids)s::uuid[], %(next)s::timestamptz[], %(due)s::timestamptz[], %(fired)s::int[],
+    %(scheduled)s::timestamptz[], %(fires)s::uuid[],
     %(ran)s::timestamptz[], %(on_time)s::bool[], %(missed)s::int[], %(misfires)s::timestamptz[])
-    AS m(id, next_fire_at, last_scheduled_at, last_fire_id, last_run_at, is_on_time, missed,
-        last_misfire_at)
+    AS m(id, next_fire_at, due_at, fired, last_scheduled_at, last_fire_id, last_run_at, is_on_time,
+        missed, last_misfire_at)
 WHERE s.trigger_id = m.id
 """
 
@@ -91,6 +97,7 @@ class Settled:
 
     trigger_id: uuid.UUID
     next_fire_at: dt.datetime | None
+    due_at: dt.datetime | None = None
     plans: list[PlannedFire] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
     last_fired: NewFire | None = None
@@ -105,7 +112,9 @@ class Due:
 
     trigger_id: uuid.UUID
     next_fire_at: dt.datetime
+    due_at: dt.datetime
     previous: dt.datetime | None
+    fire_count: int
 
 
 def fire_due_triggers(*, limit: int = BATCH_SIZE) -> DueBatch:
@@ -131,7 +140,7 @@ def fire_due_triggers(*, limit: int = BATCH_SIZE) -> DueBatch:
         ]
         written = write_fires([plan for one in settled for plan in one.plans], now=now)
         append_events([event for one in settled for event in one.events])
-        advance_schedules(settled, now=now)
+        advance_schedules(settled, written, now=now)
     return DueBatch(
         claimed=len(due),
         fired=sum(
@@ -139,7 +148,7 @@ def fire_due_triggers(*, limit: int = BATCH_SIZE) -> DueBatch:
             for one in settled
             for plan in one.plans
         ),
-        lag_seconds=(now - due[0].next_fire_at).total_seconds(),
+        lag_seconds=(now - due[0].due_at).total_seconds(),
         is_full=len(due) == limit,
     )
 
@@ -150,8 +159,8 @@ def read_seconds_to_next_slot() -> float | None:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT extract(epoch FROM min(next_fire_at) - clock_timestamp())::float8"
-            " FROM triggers_schedulestate WHERE next_fire_at IS NOT NULL"
+            "SELECT extract(epoch FROM min(due_at) - clock_timestamp())::float8"
+            " FROM triggers_schedulestate WHERE due_at IS NOT NULL"
         )
         row: tuple[float | None] = cursor.fetchone()
     return row[0]
@@ -173,21 +182,28 @@ def settle_debt(
     try:
         owed = list_owed_slots(trigger, first=due.next_fire_at, until=now, limit=MAX_OWED)
         following = compute_next_slot(trigger, after=owed[-1])
+        due_times = list_due_times(trigger, owed, following=following)
+        if len(owed) > 1 and due_times[-1] > now:
+            # Its time has come, its delay has not gone by yet.
+            following, _ = owed.pop(), due_times.pop()
         decision = settle_owed_slots(
             owed,
+            due_times=due_times,
             now=now,
             grace_seconds=trigger.misfire_grace_seconds,
             policy=trigger.catch_up_policy,
-            is_complete=following is None or following > now,
+            is_complete=len(owed) < MAX_OWED or following is None or following > now,
         )
         next_fire_at = decision.continue_from or following
-        return _plan_slots(
+        settled = _plan_slots(
             trigger, due, actions[trigger.action_id], decision, next_fire_at, now=now
         )
+        settled.due_at = find_due_time(trigger, settled.next_fire_at)
     except Exception:
         # Whatever it is, it would come again at every tick and hold up nobody but this trigger.
         log.exception("trigger_auto_paused", trigger_id=str(trigger.id))
         return _pause(trigger, reason="its schedule could not be evaluated", now=now)
+    return settled
 
 
 def _plan_slots(
@@ -201,14 +217,22 @@ def _plan_slots(
 ) -> Settled:
     settled = Settled(trigger.id, next_fire_at)
     previous = due.previous
+    left = None if trigger.max_fires is None else trigger.max_fires - due.fire_count
     for slot, outcome in decision.outcomes:
+        if left is not None and left <= 0:
+            break
         if outcome == FIRED:
             plan = _plan_slot(trigger, action, slot, previous=previous, now=now)
-            settled.last_fired = plan.fire if plan.run is not None else settled.last_fired
+            if plan.run is not None:
+                settled.last_fired = plan.fire
+                left = None if left is None else left - 1
             previous = slot
         else:
             plan = plan_unfired_slot(trigger, slot, outcome=outcome, now=now)
         settled.plans.append(plan)
+    if left is not None and left <= 0:
+        # Exhausted: whatever came after its last fire is no slot of it.
+        settled.next_fire_at = None
     settled.is_on_time = settled.last_fired is not None and len(decision.outcomes) == 1
     missed = _sum_up_missed(decision)
     if decision.missed_summary is not None:
@@ -265,13 +289,23 @@ def _pause(trigger: Trigger, *, reason: str, now: dt.datetime) -> Settled:
     return Settled(trigger.id, None, events=[event])
 
 
-def advance_schedules(settled: Sequence[Settled], *, now: dt.datetime) -> None:
-    """Move the due rows on, and count what was missed."""
+def advance_schedules(
+    settled: Sequence[Settled], written: Collection[uuid.UUID], *, now: dt.datetime
+) -> None:
+    """Move the due rows on; count what was missed and which of the fires were ``written``."""
     ordered = sorted(settled, key=lambda one: one.trigger_id)
     fired = [one.last_fired for one in ordered]
     columns: dict[str, tuple[str, list[Any]]] = {
         "ids": ("uuid", [one.trigger_id for one in ordered]),
         "next": (_TIME, [one.next_fire_at for one in ordered]),
+        "due": (_TIME, [one.due_at for one in ordered]),
+        "fired": (
+            "integer",
+            [
+                sum(plan.run is not None and plan.fire.id in written for plan in one.plans)
+                for one in ordered
+            ],
+        ),
         "scheduled": (_TIME, [fire.scheduled_for if fire else None for fire in fired]),
         "fires": ("uuid", [fire.id if fire else None for fire in fired]),
         "ran": (_TIME, [now if fire else None for fire in fired]),

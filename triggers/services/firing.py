@@ -10,6 +10,7 @@ from django.db import transaction
 
 from actions.services import ActionSpec, check_input, find_action, load_actions
 from triggers.models import Trigger
+from triggers.rules.bounds import is_exhausted, is_over
 from triggers.rules.filters import matches_filter
 from triggers.services.planning import Cause, plan_fire, render_input, write_fires
 from triggers.services.reads import find_trigger
@@ -59,7 +60,7 @@ def fire_trigger_by_hand(
 
 def load_trigger(trigger_id: uuid.UUID) -> tuple[Trigger, ActionSpec] | None:
     """A trigger with its action, for a door that knows only its id; None when it is gone."""
-    trigger = Trigger.objects.filter(id=trigger_id).first()
+    trigger = Trigger.objects.select_related("schedule_state").filter(id=trigger_id).first()
     if trigger is None:
         return None
     action = load_actions([trigger.action_id]).get(trigger.action_id)
@@ -84,7 +85,8 @@ def fire_from_webhook(
     """Fire for one delivery, in the caller's transaction, which also holds the delivery and its
     dedupe claim. ``replayed_by`` names who has a delivery fired again that is on the ledger.
 
-    The outcomes beside the ledger's are ``trigger_paused`` and ``filter_miss``: they leave no fire.
+    The outcomes beside the ledger's are ``trigger_paused``, ``trigger_exhausted`` and
+    ``filter_miss``: they leave no fire.
 
     Raises:
         InputRefused: the action refuses the merged input.
@@ -92,6 +94,14 @@ def fire_from_webhook(
     if not trigger.is_active:
         return FireResult(
             outcome="trigger_paused", trigger_id=trigger.id, reason="the trigger is paused"
+        )
+    if is_over(ends_at=trigger.ends_at, now=now) or is_exhausted(
+        is_active=trigger.is_active,
+        schedule=trigger.schedule,
+        next_fire_at=trigger.schedule_state.next_fire_at,
+    ):
+        return FireResult(
+            outcome="trigger_exhausted", trigger_id=trigger.id, reason="the trigger is exhausted"
         )
     if trigger.event_filter is not None and not matches_filter(trigger.event_filter, payload):
         return FireResult(

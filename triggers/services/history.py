@@ -48,13 +48,14 @@ def record_slots(
     actions = load_actions({trigger.action_id})
     slot, previous, fired = compute_next_slot(trigger, after=since), None, 0
     while slot is not None and (ticked_at := _find_tick(slot, lag=lag, outages=outages)) <= until:
-        due = Due(trigger.id, slot, previous)
+        due = Due(trigger.id, slot, slot, previous, fired)
         with mint_ids_of(ticked_at):
             settled = settle_debt(trigger, due, actions, now=ticked_at)
             append_events(settled.events)
         for plan in settled.plans:
             fired += _record(plan, steps=tell, now=ticked_at)
-        advance_schedules([settled], now=ticked_at)
+        written = {plan.fire.id for plan in settled.plans}
+        advance_schedules([settled], written, now=ticked_at)
         if settled.last_fired is not None:
             previous = settled.last_fired.scheduled_for
         slot = settled.next_fire_at

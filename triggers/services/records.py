@@ -7,6 +7,7 @@ from events.rules.event import NewEvent, name_source
 from events.services import append_events
 from triggers.models import Trigger
 from workspaces.rules.callers import Caller
+from workspaces.rules.times import render_time
 from workspaces.services import new_id, record_revision
 
 # What a version of the workspace remembers of a trigger, beside its action.
@@ -21,6 +22,8 @@ _DOCUMENT_FIELDS = (
     "timezone",
     "dst_gap",
     "dst_overlap",
+    "max_fires",
+    "jitter_seconds",
     "catch_up_policy",
     "misfire_grace_seconds",
     "start_deadline_seconds",
@@ -42,6 +45,8 @@ def record_change(
         external_key=trigger.external_key or str(trigger.id),
         document={
             **{name: getattr(trigger, name) for name in _DOCUMENT_FIELDS},
+            "starts_at": render_time(trigger.starts_at),
+            "ends_at": render_time(trigger.ends_at),
             "action_id": str(trigger.action_id),
         },
         created_by=str(caller),

@@ -1,8 +1,12 @@
 """A trigger's slots: the one place where a row meets the schedule rule."""
 
 import datetime as dt
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 from triggers.models import Trigger
+from triggers.rules.jitter import find_effective_time
 from triggers.rules.schedule import iterate_slots, next_slot, parse_schedule
 
 
@@ -12,13 +16,7 @@ def compute_next_slot(trigger: Trigger, *, after: dt.datetime) -> dt.datetime | 
     """
     if trigger.schedule is None:
         return None
-    return next_slot(
-        parse_schedule(trigger.schedule),
-        timezone=trigger.timezone,
-        dst_gap=trigger.dst_gap,
-        dst_overlap=trigger.dst_overlap,
-        after=after,
-    )
+    return next_slot(parse_schedule(trigger.schedule), **_list_rules(trigger), after=after)
 
 
 def list_owed_slots(
@@ -31,11 +29,54 @@ def list_owed_slots(
         return []
     later = iterate_slots(
         parse_schedule(trigger.schedule),
-        timezone=trigger.timezone,
-        dst_gap=trigger.dst_gap,
-        dst_overlap=trigger.dst_overlap,
+        **_list_rules(trigger),
         after=first,
         until=until,
         limit=limit - 1,
     )
     return [first, *later]
+
+
+def list_due_times(
+    trigger: Trigger, slots: Sequence[dt.datetime], *, following: dt.datetime | None
+) -> list[dt.datetime]:
+    """When each of these neighbouring slots fires; ``following`` is the one after the last."""
+    if not trigger.jitter_seconds:
+        return list(slots)
+    return [
+        find_effective_time(
+            slot,
+            trigger_id=trigger.id,
+            jitter_seconds=trigger.jitter_seconds,
+            following=later,
+            ends_at=trigger.ends_at,
+        )
+        for slot, later in pairwise([*slots, following])
+        if slot is not None
+    ]
+
+
+def find_due_time(trigger: Trigger, slot: dt.datetime | None) -> dt.datetime | None:
+    """When a slot of the trigger fires: itself, or later where its slots are spread."""
+    if slot is None or not trigger.jitter_seconds:
+        return slot
+    return list_due_times(trigger, [slot], following=compute_next_slot(trigger, after=slot))[0]
+
+
+def plan_next_fire(
+    trigger: Trigger, *, after: dt.datetime, fire_count: int
+) -> dict[str, dt.datetime | None]:
+    """``next_fire_at`` and ``due_at`` of a trigger whose schedule counts from ``after``."""
+    is_spent = trigger.max_fires is not None and fire_count >= trigger.max_fires
+    slot = compute_next_slot(trigger, after=after) if trigger.is_active and not is_spent else None
+    return {"next_fire_at": slot, "due_at": find_due_time(trigger, slot)}
+
+
+def _list_rules(trigger: Trigger) -> dict[str, Any]:
+    return {
+        "timezone": trigger.timezone,
+        "dst_gap": trigger.dst_gap,
+        "dst_overlap": trigger.dst_overlap,
+        "starts_at": trigger.starts_at,
+        "ends_at": trigger.ends_at,
+    }

@@ -18,6 +18,7 @@ class Column:
     type_name: str
     attribute: str
     has_db_default: bool = False
+    default: Callable[[], Any] = lambda: None
 
 
 @dataclass(slots=True)
