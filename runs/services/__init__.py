@@ -30,7 +30,7 @@ from runs.execution import choose_move, write_transitions
 from runs.models import Run
 from runs.rules import states
 from runs.services.cancelling import cancel_call, cancel_run
-from runs.services.reads import find_run, list_run_events, list_runs
+from runs.services.reads import find_run, list_run_events, list_runs, read_statuses
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
 from workspaces.services import new_id
@@ -48,6 +48,7 @@ __all__ = [
     "list_run_events",
     "list_runs",
     "read_queue_depths",
+    "read_statuses",
     "reap_expired_leases",
     "report_finished_calls",
     "rerun_run",
