@@ -156,3 +156,14 @@ class DeliveryDetailSerializer(DeliverySerializer):
     )
     transformed_payload = serializers.JSONField(allow_null=True)
     input = serializers.DictField(allow_null=True)
+
+
+class ProviderSerializer(serializers.Serializer[Any]):
+    """What can fire a trigger (for the schema)."""
+
+    provider_id = serializers.CharField(help_text="`schedule`, `event` or a preset's name.")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    trigger_type = serializers.ChoiceField(("schedule", "event", "webhook"))
+    webhook_enabled = serializers.BooleanField()
+    config_schema = ObjectField(help_text="JSON Schema of what to set on trigger or destination.")

@@ -66,17 +66,14 @@ def judge(case: Case) -> str:
     if case.rows:
         outcomes = [row.outcome for row in case.rows]
         return _FIRED if _FIRED in outcomes else outcomes[0]
-    if case.at < case.created_at:
-        return BEFORE_CREATION
-    if case.is_exhausted:
-        return EXHAUSTED
-    if not case.is_slot:
-        return NOT_A_SLOT
-    if case.pause is not None:
-        return PAUSED
-    if case.at > case.now or case.is_owed:
-        return FUTURE
-    return NOT_A_SLOT
+    reasons = (
+        (BEFORE_CREATION, case.at < case.created_at),
+        (EXHAUSTED, case.is_exhausted),
+        (NOT_A_SLOT, not case.is_slot),
+        (PAUSED, case.pause is not None),
+        (FUTURE, case.at > case.now or case.is_owed),
+    )
+    return next((verdict for verdict, holds in reasons if holds), NOT_A_SLOT)
 
 
 def tell(case: Case) -> str:

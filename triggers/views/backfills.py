@@ -39,7 +39,7 @@ class BackfillsView(WorkspaceView):
         status=202,
     )
     def post(self, request: Request, workspace_id: str, trigger_id: str) -> Response:
-        """The slots in [from, to), also of a paused trigger. A dry run answers 200 with the counts."""
+        """The slots in [from, to), also of a paused trigger; a dry run is 200 with the counts."""
         body = validate_body(BackfillBodySerializer, request)
         is_dry = body.pop("dry_run", False)
         make = services.plan_backfill if is_dry else services.create_backfill
