@@ -17,11 +17,13 @@ from triggers.rules.timezones import load_timezone
 from triggers.services.heartbeats import find_gap
 from triggers.services.reads import find_trigger
 from triggers.services.slots import compute_next_slot, list_slots, list_slots_before
+from workspaces.rules.problems import refuse_field
 from workspaces.rules.times import render_time
 
 NEAREST = 2
 # Only the newest are looked at: a slot has one row by the clock, and one per backfill of it.
 MAX_ROWS = 20
+_YEARS = range(1970, 9000)
 _TICK = dt.timedelta(microseconds=1)
 _END = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
 _PAUSES = ("trigger.paused", "trigger.auto_paused")
@@ -40,14 +42,16 @@ class Explanation:
 
 
 def explain_slot(
-    *, workspace_id: uuid.UUID, trigger_id: uuid.UUID, at: dt.datetime, now: dt.datetime
+    *, workspace_id: uuid.UUID, trigger_id: uuid.UUID, at: dt.datetime | None, now: dt.datetime
 ) -> Explanation:
     """What became of the trigger's slot at ``at``, or why it had none there.
 
     Raises:
         TriggerNotFound: there is none in this workspace.
+        Unprocessable: no time is given, or one that no calendar holds.
     """
     trigger = find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
+    at = _check_time(at)
     fires = _find_fires(trigger, at)
     before = list_slots_before(trigger, at, limit=NEAREST)
     following = list_slots(trigger, after=at - _TICK, until=_END, limit=NEAREST + 1)
@@ -58,6 +62,15 @@ def explain_slot(
         facts=_show_facts(trigger, case, fires),
         nearest_slots=[*before, *following],
     )
+
+
+def _check_time(at: dt.datetime | None) -> dt.datetime:
+    if at is None:
+        raise refuse_field("/at", code="required", detail="Say which time is to be explained.")
+    if at.year not in _YEARS:
+        detail = f"This is a time from {_YEARS[0]} to {_YEARS[-1]}."
+        raise refuse_field("/at", code="out_of_range", detail=detail)
+    return at
 
 
 def _build_case(
