@@ -102,6 +102,7 @@ def test_every_slot_of_the_range_is_fired_by_the_backfill(caller: Caller) -> Non
     fire = Fire.objects.filter(scheduled_for=DAY).get()
     assert (fire.cause, fire.outcome) == ("backfill", "fired")
     assert fire.key == f"backfill:{backfill.pk}:2026-03-01T00:00:00Z"
+    assert fire.run_id is not None
     run = Run.objects.get(id=fire.run_id)
     assert (run.cause, run.input) == (
         "backfill",

@@ -1,15 +1,18 @@
 """The next runs of a workspace by HTTP: merged, soonest first."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.factories import ActionFactory, TriggerFactory
+from actions.services import load_actions
+from tests.factories import TriggerFactory
 from tests.triggers.conftest import Person, open_door
 from triggers.models import Trigger
+from triggers.services import previews
 
 pytestmark = pytest.mark.django_db
 DAWN = dt.datetime(2199, 6, 1, 6, 0, tzinfo=dt.UTC)
@@ -26,7 +29,9 @@ def read(person: Person, **parameters: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
-def hourly(person: Person, name: str, *, first: dt.datetime = DAWN, **fields: Any) -> Trigger:
+def hourly(
+    person: Person, name: str, *, first: dt.datetime | None = DAWN, **fields: Any
+) -> Trigger:
     options = {"workspace": person.workspace, "schedule": "@hourly", "next_fire_at": first}
     trigger: Trigger = TriggerFactory.create(name=name, **(options | fields))
     return trigger
@@ -99,12 +104,27 @@ def test_who_promises_nothing_is_not_there(bob: Person, charlie: Person) -> None
     assert read(bob) == {"upcoming_runs": [], "total_count": 0}
 
 
-def test_an_agents_prompt_is_shown_and_nothing_of_other_kinds(bob: Person) -> None:
-    config = {"prompt": "Greet them", "model": "m"}
-    agent = ActionFactory.create(workspace=bob.workspace, config=config)
-    hourly(bob, "other", action=agent)
+@pytest.mark.parametrize(
+    ("action_type", "config", "shown"),
+    [
+        ("run_agent", {"prompt": "Greet them"}, "Greet them"),
+        ("run_agent", {}, None),
+        ("http_request", {"prompt": "Greet them"}, None),
+    ],
+)
+def test_an_agents_prompt_is_shown_and_nothing_of_other_kinds(
+    bob: Person,
+    monkeypatch: pytest.MonkeyPatch,
+    action_type: str,
+    config: dict[str, Any],
+    shown: str | None,
+) -> None:
+    trigger = hourly(bob, "agent")
+    spec = load_actions([trigger.action_id])[trigger.action_id]
+    agent = replace(spec, action_type=action_type, config=config)
+    monkeypatch.setattr(previews, "load_actions", lambda ids: {trigger.action_id: agent})
     [run] = read(bob)["upcoming_runs"]
-    assert run["agent_prompt"] is None
+    assert run["agent_prompt"] == shown
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def explain_slot(
         answer=tell(case),
         verdict=judge(case),
         facts=_show_facts(trigger, case, fires),
-        nearest_slots=[*before, *following],
+        nearest_slots=[*before, *following[: NEAREST + case.is_slot]],
     )
 
 

@@ -8,7 +8,7 @@ from triggers.rules.schedule import iterate_slots, next_slot, parse_schedule
 _TICK = dt.timedelta(microseconds=1)
 # How far back the slot before may lie: looked for near by first, since most are.
 _LOOK_BACK = tuple(dt.timedelta(days=days) for days in (1 / 24, 1, 32, 367, 8 * 367))
-# More than any of those holds when the ones before held none.
+# More than any of those holds when the ones before held next to none.
 _MANY = 100_000
 
 
@@ -65,11 +65,12 @@ def list_slots(
 
 
 def list_slots_before(trigger: Trigger, before: dt.datetime, *, limit: int) -> list[dt.datetime]:
-    """The last slots earlier than ``before``, oldest first; at most ``limit``, as near as the
-    stretch that holds the last one.
+    """The last ``limit`` slots earlier than ``before``, oldest first; fewer where there are none
+    for eight years.
     """
+    slots: list[dt.datetime] = []
     for length in _LOOK_BACK:
         slots = list_slots(trigger, after=before - length, until=before - _TICK, limit=_MANY)
-        if slots:
-            return slots[-limit:]
-    return []
+        if len(slots) >= limit:
+            break
+    return slots[-limit:]
