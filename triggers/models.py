@@ -1,5 +1,6 @@
-"""When: trigger definitions, their due rows, the ledger of fires, and the Beats' heartbeats."""
+"""When: trigger definitions, their due rows, the ledger of fires, backfills, Beats' heartbeats."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
@@ -156,6 +157,12 @@ class Fire(models.Model):
                 name="triggers_fire_slot",
                 condition=models.Q(scheduled_for__isnull=False),
             ),
+            # Rows that sum up many slots are few; this finds the one that holds an instant.
+            models.Index(
+                fields=["trigger_id", "scheduled_until"],
+                name="triggers_fire_range",
+                condition=models.Q(scheduled_until__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -184,3 +191,73 @@ class SchedulerHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SchedulerGap(models.Model):
+    """A time in which no Beat ticked, noted by the first one that ticked again."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    # The last tick before it, the first one after it.
+    started_at = models.DateTimeField(unique=True)
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.started_at} to {self.ended_at}"
+
+
+class Backfill(models.Model):
+    """Slots of the past that somebody asked to run, a few at a time.
+
+    ``slots`` are in the order in which they are started; the first ``position`` of them are dealt
+    with. The row moves on in the transaction that writes their fires, so a crash repeats nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace_id = models.UUIDField()
+    trigger = models.ForeignKey(Trigger, on_delete=models.CASCADE)
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    mode = models.CharField(max_length=16)
+    order = models.CharField(max_length=8)
+    max_active = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=16, default="running")
+    slots = ArrayField(models.DateTimeField())
+    slot_count = models.PositiveIntegerField()
+    position = models.PositiveIntegerField(default=0)
+    # Runs that have not ended when it last looked: at most ``max_active``.
+    active_run_ids = ArrayField(models.UUIDField(), default=list)
+    # Slots of the range that the ledger had as fired, and slots that the action refused.
+    skipped_count = models.PositiveIntegerField(default=0)
+    refused_count = models.PositiveIntegerField(default=0)
+    completed_count = models.PositiveIntegerField(default=0)
+    failed_count = models.PositiveIntegerField(default=0)
+    cancelled_count = models.PositiveIntegerField(default=0)
+    created_by = models.CharField(max_length=64)
+    cancelled_by = models.CharField(max_length=64, null=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    advanced_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="triggers_backfill_max_active_bounds",
+                condition=models.Q(max_active__gte=1, max_active__lte=100),
+            ),
+            models.CheckConstraint(
+                name="triggers_backfill_ended_at_when_over",
+                condition=models.Q(status="running", ended_at__isnull=True)
+                | (~models.Q(status="running") & models.Q(ended_at__isnull=False)),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["trigger", "-id"], name="triggers_backfill_newest"),
+            models.Index(
+                fields=["advanced_at"],
+                name="triggers_backfill_running",
+                condition=models.Q(status="running"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.status}"

@@ -30,6 +30,7 @@ from runs.services import (
 )
 from triggers.rules.timezones import read_release
 from triggers.services import (
+    advance_backfills,
     fire_due_triggers,
     forget_dead_heartbeats,
     read_seconds_to_next_slot,
@@ -144,6 +145,7 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
             _Chore("reap_expired_leases", reap_expired_leases, 2.0),
             _Chore("fail_late_starts", fail_late_starts, 2.0),
             _Chore("resume_elapsed_pauses", _resume_elapsed, 2.0),
+            _Chore("advance_backfills", lambda: advance_backfills(now=read_now()), 1.0),
             _Chore("record_heartbeat", self._record_heartbeat, 2.0),
             _Chore("forget_dead_heartbeats", _forget_dead_heartbeats, 3600.0),
         ]

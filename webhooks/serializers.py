@@ -264,3 +264,14 @@ class ReplaySerializer(serializers.Serializer[Any]):
     trigger_id = serializers.UUIDField()
     run_id = serializers.UUIDField(allow_null=True)
     replay_of = serializers.UUIDField(help_text="The delivery.")
+
+
+class ProviderSerializer(serializers.Serializer[Any]):
+    """What can fire a trigger (for the schema)."""
+
+    provider_id = serializers.CharField(help_text="`schedule`, `event` or a preset's name.")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    trigger_type = serializers.ChoiceField(("schedule", "event", "webhook"))
+    webhook_enabled = serializers.BooleanField()
+    config_schema = ObjectField(help_text="JSON Schema of what to set on trigger or destination.")

@@ -18,6 +18,7 @@ urlpatterns = [
         f"{_DESTINATIONS}/<str:destination_id>/deliveries",
         views.DestinationDeliveriesView.as_view(),
     ),
+    path("v1/<str:workspace_id>/providers", views.ProvidersView.as_view()),
     path("v1/<str:workspace_id>/deliveries/<str:delivery_id>", views.DeliveryView.as_view()),
     path("v1/<str:workspace_id>/deliveries/<str:delivery_id>/replay", views.ReplayView.as_view()),
 ]

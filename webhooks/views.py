@@ -1,6 +1,7 @@
 """Destinations and their deliveries by HTTP."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from webhooks.serializers import (
     DestinationBodySerializer,
     DestinationSerializer,
     NewDestinationSerializer,
+    ProviderSerializer,
     ReplaySerializer,
     RotationBodySerializer,
     RotationSerializer,
@@ -271,6 +273,17 @@ class ReplayView(WorkspaceView):
             now=self.now,
         )
         return Response(replay.as_json())
+
+
+class ProvidersView(WorkspaceView):
+    """``/v1/{workspace_id}/providers``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": "triggers:read"}
+
+    @document("What can fire a trigger", response=ProviderSerializer(many=True))
+    def get(self, request: Request, workspace_id: str) -> Response:
+        """The schedule, events, and each webhook preset."""
+        return Response([asdict(provider) for provider in services.list_providers()])
 
 
 def _render_destination(destination: services.Destination) -> dict[str, Any]:

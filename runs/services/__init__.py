@@ -26,7 +26,7 @@ from runs.rules import states
 from runs.services.building import NewRun, build_dispatch, build_fired_event, build_run
 from runs.services.cancelling import cancel_call, cancel_run
 from runs.services.history import PastStep, record_run
-from runs.services.reads import find_run, list_run_events, list_runs
+from runs.services.reads import find_run, list_run_events, list_runs, read_statuses
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
 
@@ -44,6 +44,7 @@ __all__ = [
     "list_run_events",
     "list_runs",
     "read_queue_depths",
+    "read_statuses",
     "reap_expired_leases",
     "record_run",
     "report_finished_calls",

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db.models import Q, QuerySet, Subquery
 
@@ -60,6 +60,13 @@ def list_runs(
     system = list_workspaces().filter(slug=SYSTEM_SLUG).values("pk")[:1]
     is_global = Q(workspace_id=Subquery(system))
     return found.filter(is_global if scope == "global" else ~is_global)
+
+
+def read_statuses(run_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """The status of each of these runs that exists; whose they are is the caller's to know."""
+    if not run_ids:
+        return {}
+    return dict(Run.objects.filter(id__in=run_ids).values_list("id", "status"))
 
 
 def list_run_events(*, workspace_id: uuid.UUID, run_id: uuid.UUID) -> list[Event]:

@@ -27,6 +27,7 @@ from workspaces.rest.schema import (
     document_list,
 )
 from workspaces.rest.views import OperatorView, WorkspaceView
+from workspaces.rules.problems import refuse_field
 
 MAX_LIMIT = 100
 SCOPES = ("workspace", "global")
@@ -140,6 +141,10 @@ def filter_runs(
     request: Request, workspace_id: UUID | None, *, scope: str | None = None
 ) -> QuerySet[services.Run]:
     """The runs that the query parameters ask for; None is every workspace."""
+    if "source" in request.query_params:
+        # Runs do not know what fired them: ignoring the filter would show too much.
+        detail = "Runs have no source; list triggers by source, and their runs by trigger_id."
+        raise refuse_field("/source", code="unsupported", detail=detail)
     times = read_time_range(request)
     return services.list_runs(
         workspace_id,

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.django_db
 
 SCOPED = "/v1/{workspace_id}/"
 KEYS = "/v1/workspaces/{workspace_id}/api-keys"
+# What is sent by POST since its question is a body.
+QUESTIONS = {"/v1/{workspace_id}/schedules/preview"}
 READS = {scope for scope in WORKSPACE_SCOPES if scope.endswith(":read")}
 
 
@@ -88,7 +90,7 @@ def test_a_key_that_may_only_read_changes_nothing(
 ) -> None:
     reader = make_client(make_key(workspace, *READS))
     for method, path in operations:
-        if method != "get":
+        if method != "get" and path not in QUESTIONS:
             response = _send(reader, method, path, workspace.pk)
             assert (response.status_code, _read_code(response)) == (403, "forbidden"), path
 

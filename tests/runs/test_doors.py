@@ -115,6 +115,7 @@ def test_a_time_range_holds_since_and_not_until(alice: APIClient, url: str, acti
         ("since", "yesterday"),
         ("until", "24.11.2026"),
         ("cause", "x" * 17),
+        ("source", "config"),
         ("cursor", "made-up"),
         ("continuation_token", "-1"),
     ],

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('triggers', '0001_initial'),
+        ('triggers', '0003_backfills'),
     ]
 
     operations = [

@@ -77,7 +77,7 @@ def _describe_days(line: CronLine) -> str | None:
     """``Daily``, ``Weekdays``, ``Every Monday``, ``Monthly on the 1st``, at one time of the day."""
     if len(line.minutes) != 1 or len(line.hours) != 1 or line.fields[3] != "*":
         return None
-    time = f"at {_spell_time(line.hours[0], line.minutes[0])}"
+    time = f"at {spell_time(line.hours[0], line.minutes[0])}"
     if line.days == line.weekdays == "*":
         return f"Daily {time}"
     if line.days == "*":
@@ -85,18 +85,20 @@ def _describe_days(line: CronLine) -> str | None:
             return f"Weekdays {time}"
         return f"Every {_WEEKDAYS[int(line.weekdays)]} {time}" if line.weekdays.isdigit() else None
     if line.weekdays == "*" and line.days.isdigit():
-        return f"Monthly on the {_spell_ordinal(int(line.days))} {time}"
+        return f"Monthly on the {spell_ordinal(int(line.days))} {time}"
     return None
 
 
 _SHORT_FORMS: tuple[Callable[[CronLine], str | None], ...] = (_describe_steps, _describe_days)
 
 
-def _spell_time(hour: int, minute: int) -> str:
+def spell_time(hour: int, minute: int) -> str:
+    """A time of the day: ``4:30 PM``."""
     return f"{(hour - 1) % 12 + 1}:{minute:02d} {'AM' if hour < 12 else 'PM'}"
 
 
-def _spell_ordinal(number: int) -> str:
+def spell_ordinal(number: int) -> str:
+    """``1st``, ``22nd``, ``13th``."""
     ending = "th" if number in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
 
@@ -113,7 +115,7 @@ def _describe_at_length(line: CronLine) -> str:
     minute, hour, _, month, _ = line.fields
     hours = _spell_values(line.hours, hour, size=24)
     if line.minutes == (0,) and (match := re.fullmatch(r"(\d+)-(\d+)", hours)):
-        first, last = (_spell_time(int(text), 0) for text in match.groups())
+        first, last = (spell_time(int(text), 0) for text in match.groups())
         times = f"Every hour from {first} through {last}"
     else:
         minutes = _spell_values(line.minutes, minute, size=60)

@@ -3,6 +3,7 @@
 Python ignores ``fold`` when it compares datetimes of one zone: everything is compared in UTC.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
@@ -16,6 +17,27 @@ DST_OVERLAPS: tuple[DstOverlap, ...] = get_args(DstOverlap)
 _LONGEST_MADE_UP_GAP = timedelta(hours=3)
 # Longer than any overlap, shorter than any two changes are apart.
 _LOOK_AHEAD = timedelta(hours=25)
+# Shorter than any two changes of one zone are apart.
+_STEP = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """Clocks put forward or back: ``at``, in UTC, is the first instant of the new offset."""
+
+    at: datetime
+    offset_before: timedelta
+    offset_after: timedelta
+
+    @property
+    def length(self) -> timedelta:
+        """How far the clocks go, whichever way."""
+        return abs(self.offset_after - self.offset_before)
+
+    @property
+    def is_forward(self) -> bool:
+        """Local times are left out, rather than coming twice."""
+        return self.offset_after > self.offset_before
 
 
 def find_instants(
@@ -59,6 +81,30 @@ def find_walk_start(zone: ZoneInfo, after: datetime) -> datetime:
     # So much less than the look-ahead went by on the wall.
     put_back = _LOOK_AHEAD - (later - local)
     return local - max(put_back, timedelta(0))
+
+
+def find_changes(zone: ZoneInfo, *, after: datetime, until: datetime) -> list[Change]:
+    """When clocks change in ``(after, until]``, in order."""
+    found = []
+    start = after.astimezone(UTC).replace(microsecond=0)
+    while start < until:
+        end = min(start + _STEP, until)
+        before, later = (instant.astimezone(zone).utcoffset() for instant in (start, end))
+        if before is not None and later is not None and before != later:
+            at = _find_change(zone, start, end)
+            found.append(Change(at=at, offset_before=before, offset_after=later))
+        start = end
+    return found
+
+
+def find_pass(instant: datetime, zone: ZoneInfo) -> Literal["first_of_two", "repeated"] | None:
+    """Which pass of a local time that comes twice this is; null when it comes once."""
+    local = instant.astimezone(zone)
+    if local.fold:
+        return "repeated"
+    naive = local.replace(tzinfo=None)
+    is_ambiguous = _read_offset(naive, zone, fold=1) < _read_offset(naive, zone, fold=0)
+    return "first_of_two" if is_ambiguous else None
 
 
 def _read_offset(local: datetime, zone: ZoneInfo, *, fold: int) -> timedelta:

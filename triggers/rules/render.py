@@ -7,6 +7,7 @@ from uuid import UUID
 from triggers.rules.bounds import is_exhausted
 from triggers.rules.describe import describe_schedule
 from triggers.rules.schedule import parse_schedule
+from triggers.rules.timezones import load_timezone
 from workspaces.rules.times import render_time
 
 # Fields that a caller sets and that are shown as they are stored.
@@ -39,6 +40,7 @@ class StoredTrigger(Protocol):
     id: UUID
     workspace_id: UUID
     action_id: UUID
+    name: str
     is_active: bool
     schedule: str | None
     timezone: str
@@ -117,6 +119,33 @@ def render_fire(fire: StoredFire) -> dict[str, Any]:
         "run_id": _render_id(fire.run_id),
         "fired_event_id": _render_id(fire.fired_event_id),
         "created_at": render_time(fire.created_at),
+    }
+
+
+def render_upcoming_run(
+    trigger: StoredTrigger, at: dt.datetime, agent_prompt: str | None
+) -> dict[str, Any]:
+    """A slot to come of a trigger that has a schedule."""
+    schedule = trigger.schedule or ""
+    return {
+        "trigger_id": str(trigger.id),
+        "trigger_name": trigger.name,
+        "trigger_type": "schedule",
+        "next_run_time": render_time(at),
+        "next_run_time_local": render_slot(at, trigger.timezone)["local"],
+        "timezone": trigger.timezone,
+        "cron_expression": trigger.schedule,
+        "is_active": trigger.is_active,
+        "human_readable": describe_schedule(parse_schedule(schedule), trigger.timezone),
+        "agent_prompt": agent_prompt,
+    }
+
+
+def render_slot(at: dt.datetime, timezone: str) -> dict[str, Any]:
+    """An instant in UTC and on the zone's clocks."""
+    return {
+        "at": render_time(at),
+        "local": at.astimezone(load_timezone(timezone)).isoformat(),
     }
 
 

@@ -1,6 +1,15 @@
 """The verbs of triggers."""
 
-from triggers.models import Fire, SchedulerHeartbeat, ScheduleState, Trigger
+from triggers.models import Backfill, Fire, SchedulerHeartbeat, ScheduleState, Trigger
+from triggers.services.advancing import advance_backfills
+from triggers.services.backfills import (
+    BackfillNotFound,
+    cancel_backfill,
+    create_backfill,
+    find_backfill,
+    list_backfills,
+    plan_backfill,
+)
 from triggers.services.definitions import (
     ExternalKeyTaken,
     create_trigger,
@@ -11,6 +20,7 @@ from triggers.services.definitions import (
     update_trigger,
 )
 from triggers.services.due import DueBatch, fire_due_triggers, read_seconds_to_next_slot
+from triggers.services.explaining import Explanation, explain_slot
 from triggers.services.firing import (
     FireResult,
     fire_from_webhook,
@@ -30,6 +40,12 @@ from triggers.services.history import (
     record_webhook,
 )
 from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID
+from triggers.services.previews import (
+    Preview,
+    UpcomingRun,
+    list_upcoming_runs,
+    preview_schedule,
+)
 from triggers.services.reads import (
     TriggerNotFound,
     find_trigger,
@@ -44,29 +60,43 @@ __all__ = [
     "ACTION_DISABLED",
     "FIRED",
     "INPUT_INVALID",
+    "Backfill",
+    "BackfillNotFound",
     "DueBatch",
+    "Explanation",
     "ExternalKeyTaken",
     "Fire",
     "FireResult",
     "Outage",
+    "Preview",
     "ScheduleState",
     "SchedulerHeartbeat",
     "Telling",
     "Trigger",
     "TriggerNotFound",
+    "UpcomingRun",
+    "advance_backfills",
+    "cancel_backfill",
+    "create_backfill",
     "create_trigger",
     "delete_trigger",
+    "explain_slot",
+    "find_backfill",
     "find_trigger",
     "fire_due_triggers",
     "fire_from_webhook",
     "fire_trigger_by_hand",
     "forget_dead_heartbeats",
+    "list_backfills",
     "list_fires",
     "list_live_heartbeats",
     "list_trigger_history",
     "list_triggers",
+    "list_upcoming_runs",
     "load_trigger",
     "pause_trigger",
+    "plan_backfill",
+    "preview_schedule",
     "read_limits",
     "read_seconds_to_next_slot",
     "record_call_by_hand",

@@ -9,6 +9,12 @@ from triggers.models import Trigger
 from triggers.rules.jitter import find_effective_time
 from triggers.rules.schedule import iterate_slots, next_slot, parse_schedule
 
+_TICK = dt.timedelta(microseconds=1)
+# How far back the slot before may lie: looked for near by first, since most are.
+_LOOK_BACK = tuple(dt.timedelta(days=days) for days in (1 / 24, 1, 32, 367, 8 * 367))
+# More than any of those holds when the ones before held next to none.
+_MANY = 100_000
+
 
 def compute_next_slot(trigger: Trigger, *, after: dt.datetime) -> dt.datetime | None:
     """The earliest slot strictly later than ``after``; None without a schedule, or when none will
@@ -70,6 +76,33 @@ def plan_next_fire(
     is_spent = trigger.max_fires is not None and fire_count >= trigger.max_fires
     slot = compute_next_slot(trigger, after=after) if trigger.is_active and not is_spent else None
     return {"next_fire_at": slot, "due_at": find_due_time(trigger, slot)}
+
+
+def list_slots(
+    trigger: Trigger, *, after: dt.datetime, until: dt.datetime, limit: int
+) -> list[dt.datetime]:
+    """The first ``limit`` slots in ``(after, until]``, oldest first; whatever became of them."""
+    if trigger.schedule is None:
+        return []
+    return iterate_slots(
+        parse_schedule(trigger.schedule),
+        **_list_rules(trigger),
+        after=after,
+        until=until,
+        limit=limit,
+    )
+
+
+def list_slots_before(trigger: Trigger, before: dt.datetime, *, limit: int) -> list[dt.datetime]:
+    """The last ``limit`` slots earlier than ``before``, oldest first; fewer where there are none
+    for eight years.
+    """
+    slots: list[dt.datetime] = []
+    for length in _LOOK_BACK:
+        slots = list_slots(trigger, after=before - length, until=before - _TICK, limit=_MANY)
+        if len(slots) >= limit:
+            break
+    return slots[-limit:]
 
 
 def _list_rules(trigger: Trigger) -> dict[str, Any]:

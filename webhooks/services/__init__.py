@@ -3,6 +3,7 @@
 from webhooks.models import Delivery, Destination
 from webhooks.rules.ledger import STATUSES
 from webhooks.services.acceptance import Receipt, UnknownDestination
+from webhooks.services.catalogue import ListedProvider, list_providers
 from webhooks.services.dedupe import prune_dedupe_keys
 from webhooks.services.destinations import (
     DestinationFromConfig,
@@ -31,6 +32,7 @@ __all__ = [
     "DestinationFromConfig",
     "DestinationNotFound",
     "ExternalKeyTaken",
+    "ListedProvider",
     "PostOnly",
     "Receipt",
     "ReplayRefused",
@@ -44,6 +46,7 @@ __all__ = [
     "find_destination",
     "list_deliveries",
     "list_destinations",
+    "list_providers",
     "prune_dedupe_keys",
     "read_payload",
     "receive_delivery",

@@ -104,13 +104,14 @@ def read_choices(request: Request, name: str, choices: Collection[str]) -> list[
 def read_time_range(request: Request) -> TimeRange:
     """``since`` and ``until``, also called ``from`` and ``to``; RFC 3339."""
     return TimeRange(
-        since=_read_time(request, "since", alias="from"),
-        until=_read_time(request, "until", alias="to"),
+        since=read_time(request, "since", "from"),
+        until=read_time(request, "until", "to"),
     )
 
 
-def _read_time(request: Request, name: str, *, alias: str) -> dt.datetime | None:
-    for given in (name, alias):
+def read_time(request: Request, *names: str) -> dt.datetime | None:
+    """The RFC 3339 time under the first of these names that is given; None when none is."""
+    for given in names:
         # A `+` that nobody encoded arrives as a space; no valid time has one before its offset.
         text = request.query_params.get(given)
         if text is None:

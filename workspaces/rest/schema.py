@@ -130,7 +130,7 @@ def document(
     summary: str,
     *,
     request: _Serializer | None = None,
-    response: _Serializer | dict[str, Any] | None = None,
+    response: _Serializer | serializers.BaseSerializer[Any] | dict[str, Any] | None = None,
     status: int = 200,
     parameters: Sequence[OpenApiParameter] = (),
     operation_id: str | None = None,
