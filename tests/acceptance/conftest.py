@@ -167,14 +167,16 @@ def post_signed(
     return client.post(destination["url"], content=body, headers=headers)
 
 
-def run_command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(
+    environment: dict[str, str], *arguments: str, seconds: float = 60
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=CHECKOUT,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds,
         check=False,
     )
 

@@ -11,8 +11,9 @@ from tests.acceptance.conftest import CHECKOUT, Stack
 
 pytestmark = pytest.mark.acceptance
 
-# The tour waits for one slot of a schedule of every minute.
-TOUR_SECONDS = 150
+# The tour waits for one slot of a schedule of every minute, and for a call that is busy twice.
+TOUR_SECONDS = 200
+CALL = re.compile(r"^(\S+) → (trigger\.fired → .*)$", re.MULTILINE)
 CHAIN = re.compile(r"^(\S+) AUTOMATION (\S+) (\S+)$", re.MULTILINE)
 # The last promise, the ledger after it, and what comes then.
 LEDGER = re.compile(r"^(\S+Z)\n(\{.*^\})\n(.*)\Z", re.MULTILINE | re.DOTALL)
@@ -75,4 +76,17 @@ def test_the_tour_sees_the_clock_fire_at_the_instant_that_it_promised(tour: str)
     by_clock, by_hand = json.loads(fires)["items"]
     assert (by_clock["cause"], by_clock["scheduled_for"]) == ("schedule", promised)
     assert (by_hand["cause"], by_hand["outcome"]) == ("manual", "fired")
-    assert is_active == "False\n"
+    assert is_active.startswith("False\n")
+
+
+def test_the_tour_calls_three_leads_under_a_chain_each(tour: str) -> None:
+    assert "\nfired\nfired\nfired\n" in tour
+    calls = {UUID(chain_id): types.split(" → ") for chain_id, types in CALL.findall(tour)}
+    assert [types[:3] for types in calls.values()] == [
+        ["trigger.fired", "outbound.scheduled", "trigger.completed"]
+    ] * 3
+    answered, busy_twice, refused = (types[3:] for types in calls.values())
+    attempt, again = "outbound.dispatched", "outbound.retrying"
+    assert answered == [attempt, "outbound.completed"]
+    assert busy_twice == [attempt, again, attempt, again, attempt, "outbound.completed"]
+    assert refused == ["outbound.failed"]

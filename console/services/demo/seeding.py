@@ -12,7 +12,7 @@ from django.utils.text import slugify
 from console.services.demo import stories
 from console.services.demo.scene import Scene, build_scene
 from events.services import create_missing_partitions
-from runs.services import list_calls, list_runs
+from runs.services import PastStep, list_calls, list_runs
 from triggers.services import Outage, record_call_by_hand, record_slots
 from webhooks.services import record_delivery
 from workspaces.rules.callers import EVERY_SCOPE, Caller
@@ -113,7 +113,7 @@ def _record_schedules(scene: Scene, *, since: dt.datetime, until: dt.datetime) -
     outage = Outage(back_at - _OUTAGE, back_at)
     gone_since = since + (until - since) * 0.5
 
-    def tell_push(slot: dt.datetime) -> list[stories.PastStep]:
+    def tell_push(slot: dt.datetime) -> list[PastStep]:
         return list(stories.tell_push(slot, gone_since=gone_since))
 
     for trigger, tell in (

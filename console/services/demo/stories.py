@@ -19,11 +19,11 @@ _CALLS = (
     ("completed",),
     ("completed",),
     ("busy", "completed"),
-    ("completed",),
     ("busy", "busy", "completed"),
     ("refused",),
-    ("completed",),
     ("busy", "busy", "busy"),
+    ("completed",),
+    ("completed",),
 )
 _NAMES = ("Ada Byrd", "Grace Okafor", "Alan Reyes", "Mary Chen", "Kurt Lind", "Emmy Novak")
 
