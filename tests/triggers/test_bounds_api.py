@@ -100,6 +100,7 @@ def test_bounds_are_kept_shown_and_remembered_by_the_version(alice: Person, acti
     assert {name: trigger[name] for name in given} == given
     assert trigger["next_fire_at"] == "2030-01-01T00:00:00Z"
     document = Revision.objects.order_by("-id")[0].document
+    assert document is not None
     assert {name: document[name] for name in given} == given
     url = f"{alice.url}/{trigger['id']}"
     assert alice.client.put(url, trigger, format="json").json() == trigger

@@ -12,8 +12,7 @@ from django_celery_beat.schedulers import DatabaseScheduler
 
 from tests.factories import TriggerFactory
 from triggers.models import ScheduleState, TimezoneData, Trigger
-from triggers.rules import schedule as schedule_module
-from triggers.rules.timezones import read_release
+from triggers.rules.timezones import load_timezone, read_release
 from triggers.scheduler import TriggerScheduler
 from triggers.services import renew_slots_after_release, timezone_data
 
@@ -33,7 +32,7 @@ def read_promise(trigger: Trigger) -> dt.datetime | None:
 
 def is_four_in_berlin(instant: dt.datetime | None) -> bool:
     assert instant is not None
-    local = instant.astimezone(schedule_module.load_timezone("Europe/Berlin"))
+    local = instant.astimezone(load_timezone("Europe/Berlin"))
     return (local.hour, local.minute) == (4, 0)
 
 
