@@ -152,9 +152,8 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
-        # Beats that start together would each create the same schedule rows, and each compute all
-        # slots anew after an upgrade of the time zones. The lock has a session of its own: the base
-        # class closes Django's connection under way.
+        # Beats that start together would each create the same rows, and each move all slots. The
+        # lock has a session of its own: the base class closes Django's connection under way.
         with _open_session() as session:
             session.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
             renew_slots_after_release(read_release())

@@ -104,7 +104,11 @@ def test_resuming_an_exhausted_trigger_owes_nothing_and_raising_its_bound_goes_o
     caller: Caller,
 ) -> None:
     trigger = owing_trigger(max_fires=1)
-    target = {"workspace_id": trigger.workspace_id, "trigger_id": trigger.id, "caller": caller}
+    target: dict[str, Any] = {
+        "workspace_id": trigger.workspace_id,
+        "trigger_id": trigger.id,
+        "caller": caller,
+    }
     fire_due_triggers()
     pause_trigger(**target, reason=None, until=None, now=timezone.now())
     resume_trigger(**target, now=timezone.now())
@@ -244,7 +248,11 @@ def test_changing_the_jitter_alone_keeps_the_slot(caller: Caller) -> None:
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     tomorrow = midnight + dt.timedelta(days=1)
     ScheduleState.objects.update(next_fire_at=tomorrow, due_at=tomorrow)
-    target = {"workspace_id": trigger.workspace_id, "trigger_id": trigger.id, "caller": caller}
+    target: dict[str, Any] = {
+        "workspace_id": trigger.workspace_id,
+        "trigger_id": trigger.id,
+        "caller": caller,
+    }
     update_trigger(**target, fields={"jitter_seconds": 1800}, now=timezone.now())
     state = read_state(trigger)
     assert state.next_fire_at == tomorrow

@@ -194,7 +194,7 @@ def test_what_is_previewed_is_promised_and_fired(
     expected: dict[Any, list[dt.datetime]] = {}
     for number, text in enumerate(lines):
         for gap, overlap in rules:
-            rule = {"timezone": zone, "dst_gap": gap, "dst_overlap": overlap}
+            rule: dict[str, Any] = {"timezone": zone, "dst_gap": gap, "dst_overlap": overlap}
             jitter = 600 * (number % 2)
             trigger = create(caller, now=start, schedule=text, jitter_seconds=jitter, **rule)
             slots = iterate_slots(

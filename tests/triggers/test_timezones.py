@@ -1,6 +1,7 @@
 """Which names of time zones are accepted, and from which source."""
 
 import importlib.metadata
+import zoneinfo
 from datetime import UTC, datetime
 
 import pytest
@@ -78,3 +79,7 @@ def test_every_accepted_zone_loads_from_the_pinned_package() -> None:
 def test_a_refused_name_does_not_load() -> None:
     with pytest.raises(InvalidTimezone):
         load_timezone("EST")
+
+
+def test_no_process_looks_at_the_hosts_own_zones() -> None:
+    assert zoneinfo.TZPATH == ()

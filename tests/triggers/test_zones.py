@@ -2,6 +2,7 @@
 
 import os
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -79,13 +80,31 @@ def list_found(text: str, change: Change, gap: str, overlap: str) -> list[dateti
 
 
 def list_changes(zone: str) -> list[Change]:
-    """All of the zone in the whole sweep, else every ninth, and those by odd amounts."""
+    """Those of the zone that no zone before it has, in the whole sweep; else every ninth, and those
+    by odd amounts.
+    """
+    if IS_WHOLE:
+        return [change for change in list_zone_changes(zone) if find_first_zone(change) == zone]
     usual = {timedelta(minutes=minutes) for minutes in (30, 60, 120)}
     return [
         change
         for number, change in enumerate(list_zone_changes(zone))
-        if IS_WHOLE or number % 9 == 0 or abs(change.after - change.before) not in usual
+        if number % 9 == 0 or abs(change.after - change.before) not in usual
     ]
+
+
+def find_first_zone(change: Change) -> str:
+    """Where zones change together, between the same offsets, one of them is asked."""
+    return list_first_zones()[change.at, change.before, change.after]
+
+
+@cache
+def list_first_zones() -> dict[tuple[datetime, timedelta, timedelta], str]:
+    return {
+        (change.at, change.before, change.after): zone
+        for zone in reversed(ZONES)
+        for change in list_zone_changes(zone)
+    }
 
 
 @pytest.mark.parametrize("zone", ZONES)

@@ -91,22 +91,10 @@ def fire_from_webhook(
     Raises:
         InputRefused: the action refuses the merged input.
     """
-    if not trigger.is_active:
-        return FireResult(
-            outcome="trigger_paused", trigger_id=trigger.id, reason="the trigger is paused"
-        )
-    if is_over(ends_at=trigger.ends_at, now=now) or is_exhausted(
-        is_active=trigger.is_active,
-        schedule=trigger.schedule,
-        next_fire_at=trigger.schedule_state.next_fire_at,
-    ):
-        return FireResult(
-            outcome="trigger_exhausted", trigger_id=trigger.id, reason="the trigger is exhausted"
-        )
-    if trigger.event_filter is not None and not matches_filter(trigger.event_filter, payload):
-        return FireResult(
-            outcome="filter_miss", trigger_id=trigger.id, reason="the event_filter does not match"
-        )
+    obstacle = _find_obstacle(trigger, payload, now=now)
+    if obstacle is not None:
+        outcome, reason = obstacle
+        return FireResult(outcome=outcome, trigger_id=trigger.id, reason=reason)
     cause = build_webhook_cause(
         destination_id=destination_id,
         delivery_id=delivery_id,
@@ -165,6 +153,21 @@ def build_manual_cause(trigger: Trigger, *, overrides: Mapping[str, Any], caller
         fired_data={"manual": True} | ({} if trigger.is_active else {"forced": True}),
         fire_id=fire_id,
     )
+
+
+def _find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[str, str] | None:
+    """Why a delivery does not even reach the ledger: the outcome and its reason."""
+    if not trigger.is_active:
+        return "trigger_paused", "the trigger is paused"
+    if is_over(ends_at=trigger.ends_at, now=now) or is_exhausted(
+        is_active=trigger.is_active,
+        schedule=trigger.schedule,
+        next_fire_at=trigger.schedule_state.next_fire_at,
+    ):
+        return "trigger_exhausted", "the trigger is exhausted"
+    if trigger.event_filter is not None and not matches_filter(trigger.event_filter, payload):
+        return "filter_miss", "the event_filter does not match"
+    return None
 
 
 def _fire(trigger: Trigger, action: ActionSpec, cause: Cause, *, now: dt.datetime) -> FireResult:

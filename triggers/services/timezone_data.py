@@ -1,5 +1,6 @@
 """After a release of the time zones: the due rows of cron lines are computed anew."""
 
+import datetime as dt
 import uuid
 
 import structlog
@@ -10,6 +11,7 @@ from django.db.models.functions import Now
 from triggers.models import ScheduleState, TimezoneData
 from triggers.rules.timezones import InvalidTimezone
 from triggers.services.slots import plan_next_fire
+from workspaces.services import read_now
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +32,7 @@ def renew_slots_after_release(release: str) -> int:
     while True:
         with transaction.atomic():
             states = list(_lock_cron_lines(after=last)[:_BATCH_SIZE])
-            moved += _renew(states)
+            moved += _renew(states, now=read_now())
         if len(states) < _BATCH_SIZE:
             break
         last = states[-1].trigger_id
@@ -46,18 +48,15 @@ def _lock_cron_lines(*, after: uuid.UUID) -> QuerySet[ScheduleState]:
         .filter(trigger_id__gt=after, next_fire_at__gt=Now(), trigger__schedule__isnull=False)
         .exclude(trigger__schedule__istartswith="@every")
         .exclude(trigger__schedule__istartswith="@at")
-        .annotate(read_at=Now())
         .order_by("trigger_id")
     )
 
 
-def _renew(states: list[ScheduleState]) -> int:
+def _renew(states: list[ScheduleState], *, now: dt.datetime) -> int:
     moved = []
     for state in states:
         try:
-            planned = plan_next_fire(
-                state.trigger, after=state.read_at, fire_count=state.fire_count
-            )
+            planned = plan_next_fire(state.trigger, after=now, fire_count=state.fire_count)
         except InvalidTimezone:
             # Its zone is gone. The claim says so, when its time comes.
             log.warning("timezone_gone", trigger_id=str(state.trigger_id))
