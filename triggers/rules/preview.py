@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Literal, get_args
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from triggers.rules.jitter import find_effective_time
 from triggers.rules.local_time import find_pass
 from triggers.rules.schedule import Schedule, is_interval_job, iterate_slots, next_slot
 from triggers.rules.timezones import load_timezone
@@ -17,6 +20,7 @@ MAX_COUNT = 100
 DEFAULT_COUNT = 10
 _END = datetime(9999, 12, 31, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
+_EXAMPLE = UUID(int=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,8 @@ class Plan:
     dst_gap: str = "shift"
     dst_overlap: str = "first"
     jitter_seconds: int = 0
+    # Whose jitter it is; without it an example.
+    trigger_id: UUID | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
 
@@ -49,14 +55,16 @@ class Occurrence:
 def preview_plan(plan: Plan, *, after: datetime, count: int) -> list[Occurrence]:
     """The next ``count`` slots later than ``after``; fewer when the schedule ends before."""
     zone = load_timezone(plan.timezone)
+    # One more, since a slot's jitter ends before the next one.
+    slots = list_coming_slots(plan, after=after, limit=count + 1)
     return [
         Occurrence(
             at=slot,
             local=slot.astimezone(zone),
             dst=mark_slot(plan, slot, zone),
-            effective_at=delay_slot(plan, slot),
+            effective_at=delay_slot(plan, slot, following=following),
         )
-        for slot in list_coming_slots(plan, after=after, limit=count)
+        for slot, following in zip_longest(slots[:count], slots[1:])
     ]
 
 
@@ -81,9 +89,15 @@ def list_coming_slots(
     )
 
 
-def delay_slot(plan: Plan, slot: datetime) -> datetime:
+def delay_slot(plan: Plan, slot: datetime, *, following: datetime | None) -> datetime:
     """When the slot is fired: the one place where jitter enters."""
-    return slot
+    return find_effective_time(
+        slot,
+        trigger_id=plan.trigger_id or _EXAMPLE,
+        jitter_seconds=plan.jitter_seconds,
+        following=following,
+        ends_at=plan.ends_at,
+    )
 
 
 def mark_slot(plan: Plan, slot: datetime, zone: ZoneInfo) -> DstMark | None:
