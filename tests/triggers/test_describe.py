@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.rules.describe import describe_schedule
+from triggers.rules.preview import Plan, preview_plan
 from triggers.rules.schedule import iterate_slots, parse_schedule
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -122,3 +123,17 @@ def test_short_words_never_contradict_the_next_ten_slots(text: str) -> None:
             assert weekdays == {match[1].removeprefix("Every ")}
         elif number := re.search(r"\d+", match[1]):
             assert {slot.day for slot in slots} == {int(number[0])}
+
+
+@given(short_lines, st.sampled_from(["America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]))
+def test_in_a_zone_the_words_are_of_its_clocks(text: str, zone: str) -> None:
+    schedule = parse_schedule(text)
+    words = describe_schedule(schedule, zone)
+    assert words.endswith(f" ({zone})")
+    match = re.fullmatch(r"(?:Daily|Weekdays|Every \w+day|Monthly on .*) at (\d.*) \(.*\)", words)
+    after = datetime(2026, 9, 20, tzinfo=UTC)
+    for slot in preview_plan(Plan(schedule=schedule, timezone=zone), after=after, count=10):
+        # A time that does not exist on its day is the one exception.
+        if match and slot.dst != "shifted":
+            time = datetime.strptime(match[1], "%I:%M %p").time()  # noqa: DTZ007 - a time of the day
+            assert slot.local.time() == time

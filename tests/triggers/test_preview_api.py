@@ -1,6 +1,7 @@
 """The preview by HTTP: when a schedule would fire, and what about it may surprise."""
 
 import datetime as dt
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -150,14 +151,31 @@ def test_bounds_cut_the_slots_and_hold_themselves(bob: Person) -> None:
     assert (later["items"], later["warnings"]) == ([], ["no slot comes within its bounds"])
 
 
-def test_a_spread_is_accepted_and_said(bob: Person) -> None:
-    answer = preview(bob, schedule="@daily", jitter_seconds=300, starts_at=None)
+@pytest.mark.parametrize("trigger_id", [None, "0190f3a4-0000-7000-8000-000000000007"])
+def test_a_spread_delays_each_slot_and_is_the_triggers_own(
+    bob: Person, trigger_id: str | None
+) -> None:
+    body = {
+        "schedule": "@daily",
+        "jitter_seconds": 300,
+        "starts_at": None,
+        "trigger_id": trigger_id,
+    }
+    answer = preview(bob, **body)
+    assert preview(bob, **body) == answer
+    assert any(item["effective_at"] != item["at"] for item in answer["items"])
     for item in answer["items"]:
         delay = dt.datetime.fromisoformat(item["effective_at"]) - dt.datetime.fromisoformat(
             item["at"]
         )
         assert dt.timedelta(0) <= delay <= dt.timedelta(seconds=300)
-    assert any("300 s" in warning for warning in answer["warnings"])
+    assert len(answer["warnings"]) == (trigger_id is None)
+
+
+def test_a_spread_ends_before_the_next_slot(bob: Person) -> None:
+    items = preview(bob, schedule="* * * * *", jitter_seconds=3600, count=100)["items"]
+    for item, following in pairwise(items):
+        assert item["effective_at"] < following["at"]
 
 
 @pytest.mark.parametrize(

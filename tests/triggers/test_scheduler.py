@@ -13,8 +13,10 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from tests.factories import TriggerFactory
 from triggers import scheduler as module
-from triggers.models import Fire, SchedulerHeartbeat
+from triggers.models import Fire, SchedulerGap, SchedulerHeartbeat
 from triggers.scheduler import Leadership, TriggerScheduler
+from triggers.services import create_backfill
+from workspaces.rules.callers import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,6 +67,27 @@ def test_a_tick_notes_its_heartbeat(clock: TriggerScheduler) -> None:
     clock.tick()
     heartbeat = SchedulerHeartbeat.objects.get()
     assert heartbeat.is_leader
+
+
+def test_a_tick_moves_backfills_on(clock: TriggerScheduler, caller: Caller) -> None:
+    trigger = TriggerFactory(schedule="@hourly")
+    day = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    create_backfill(
+        workspace_id=trigger.workspace_id,
+        trigger_id=trigger.id,
+        fields={"from": day, "to": day + dt.timedelta(days=1)},
+        caller=caller,
+        now=timezone.now(),
+    )
+    clock.tick()
+    assert Fire.objects.filter(cause="backfill").count() == 5
+
+
+def test_the_first_tick_after_a_silence_notes_it(clock: TriggerScheduler) -> None:
+    last = timezone.now() - dt.timedelta(days=3)
+    SchedulerHeartbeat.objects.create(name="gone", started_at=last, ticked_at=last)
+    clock.tick()
+    assert SchedulerGap.objects.get().started_at == last
 
 
 def test_a_chore_that_fails_stops_no_other(

@@ -15,14 +15,13 @@ _FIRED, _MISSED = "fired", "missed"
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerRow:
-    """A fire that concerns the slot; ``is_range``: as one of many."""
+    """A fire that concerns the slot, alone or as one of many."""
 
     outcome: str
     cause: str
     reason: str | None
     recorded_at: datetime
     triggered_by: str
-    is_range: bool = False
     run_id: str | None = None
     run_status: str | None = None
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Literal, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,8 +19,8 @@ DST_MARKS: tuple[DstMark, ...] = get_args(DstMark)
 MAX_COUNT = 100
 DEFAULT_COUNT = 10
 _END = datetime(9999, 12, 31, tzinfo=UTC)
-_NOBODY = UUID(int=0)
 _TICK = timedelta(microseconds=1)
+_EXAMPLE = UUID(int=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Plan:
     dst_gap: str = "shift"
     dst_overlap: str = "first"
     jitter_seconds: int = 0
+    # Whose jitter it is; without it an example.
+    trigger_id: UUID | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
 
@@ -52,21 +55,29 @@ class Occurrence:
 def preview_plan(plan: Plan, *, after: datetime, count: int) -> list[Occurrence]:
     """The next ``count`` slots later than ``after``; fewer when the schedule ends before."""
     zone = load_timezone(plan.timezone)
+    # One more, since a slot's jitter ends before the next one.
+    slots = list_coming_slots(plan, after=after, limit=count + 1)
     return [
         Occurrence(
             at=slot,
             local=slot.astimezone(zone),
             dst=mark_slot(plan, slot, zone),
-            effective_at=delay_slot(plan, slot),
+            effective_at=delay_slot(plan, slot, following=following),
         )
-        for slot in list_coming_slots(plan, after=after, limit=count)
+        for slot, following in zip_longest(slots[:count], slots[1:])
     ]
 
 
 def list_coming_slots(
     plan: Plan, *, after: datetime, limit: int, until: datetime = _END
 ) -> list[datetime]:
-    """The first ``limit`` slots in ``(after, until]`` within the plan's bounds."""
+    """The first ``limit`` slots in ``(after, until]`` within the plan's bounds: the one place where
+    bounds enter.
+    """
+    if plan.starts_at is not None:
+        after = max(after, plan.starts_at - _TICK)
+    if plan.ends_at is not None:
+        until = min(until, plan.ends_at)
     return iterate_slots(
         plan.schedule,
         timezone=plan.timezone,
@@ -75,21 +86,16 @@ def list_coming_slots(
         after=after,
         until=until,
         limit=limit,
-        starts_at=plan.starts_at,
-        ends_at=plan.ends_at,
     )
 
 
-def delay_slot(plan: Plan, slot: datetime) -> datetime:
-    """When the slot is fired. A trigger's own delays differ: nobody has saved this one yet."""
-    if not plan.jitter_seconds:
-        return slot
-    following = list_coming_slots(plan, after=slot, limit=1)
+def delay_slot(plan: Plan, slot: datetime, *, following: datetime | None) -> datetime:
+    """When the slot is fired: the one place where jitter enters."""
     return find_effective_time(
         slot,
-        trigger_id=_NOBODY,
+        trigger_id=plan.trigger_id or _EXAMPLE,
         jitter_seconds=plan.jitter_seconds,
-        following=following[0] if following else None,
+        following=following,
         ends_at=plan.ends_at,
     )
 

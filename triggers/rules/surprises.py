@@ -30,11 +30,8 @@ def find_surprises(plan: Plan, *, after: datetime) -> list[str]:
         warnings += _find_in_days(line)
         warnings += _find_uneven_steps(line)
         warnings += _find_in_changes(plan, line, after=after)
-    if plan.jitter_seconds:
-        warnings.append(
-            f"each fire is delayed by up to {plan.jitter_seconds} s, by how much depends on the "
-            "trigger"
-        )
+    if plan.jitter_seconds and plan.trigger_id is None:
+        warnings.append("effective_at is an example: each trigger has delays of its own")
     return warnings
 
 

@@ -5,9 +5,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 
-from triggers.models import Backfill, Fire, Trigger
+from triggers.models import Backfill, Fire, ScheduleState, Trigger
 from triggers.rules.backfills import (
     CANCELLED,
     COMPLETED,
@@ -17,7 +18,7 @@ from triggers.rules.backfills import (
     choose_slots,
 )
 from triggers.services.planning import FIRED
-from triggers.services.reads import find_trigger
+from triggers.services.reads import TriggerNotFound, find_trigger
 from triggers.services.slots import list_slots
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound, refuse_field
@@ -91,10 +92,15 @@ def create_backfill(
 
     Raises: as ``plan_backfill``.
     """
-    backfill = plan_backfill(
-        workspace_id=workspace_id, trigger_id=trigger_id, fields=fields, caller=caller, now=now
-    )
-    backfill.save(force_insert=True)
+    with transaction.atomic():
+        # Who deletes the trigger locks this row first: it cannot vanish before the commit.
+        states = ScheduleState.objects.select_for_update()
+        if states.filter(trigger_id=trigger_id).first() is None:
+            raise TriggerNotFound
+        backfill = plan_backfill(
+            workspace_id=workspace_id, trigger_id=trigger_id, fields=fields, caller=caller, now=now
+        )
+        backfill.save(force_insert=True)
     return backfill
 
 

@@ -126,7 +126,6 @@ def _read_rows(fires: Sequence[Fire]) -> tuple[LedgerRow, ...]:
             recorded_at=fire.created_at,
             # backfill:<id>:<slot> and replay:<id> name who asked for it.
             triggered_by=":".join(fire.key.split(":")[:2]),
-            is_range=fire.scheduled_until is not None,
             run_id=None if fire.run_id is None else str(fire.run_id),
             run_status=statuses.get(fire.run_id) if fire.run_id is not None else None,
         )

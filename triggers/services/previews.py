@@ -115,6 +115,7 @@ def _read_plan(fields: Mapping[str, Any]) -> Plan:
         dst_gap=fields.get("dst_gap", "shift"),
         dst_overlap=fields.get("dst_overlap", "first"),
         jitter_seconds=fields.get("jitter_seconds", 0),
+        trigger_id=fields.get("trigger_id"),
         starts_at=fields.get("starts_at"),
         ends_at=fields.get("ends_at"),
     )
