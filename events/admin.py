@@ -20,7 +20,6 @@ class EventAdmin(ReadOnlyAdmin[Event]):
     list_filter = (WorkspaceFilter, build_choice_filter("source", SOURCES))
     id_fields = ("id", "chain_id", "run_id", "trigger_id", "destination_id", "delivery_id")
     links = {
-        "workspace_id": "workspaces.workspace",
         "parent_id": "events.event",
         "run_id": "runs.run",
         "trigger_id": "triggers.trigger",

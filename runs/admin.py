@@ -56,7 +56,6 @@ class RunAdmin(ReadOnlyAdmin[Run]):
     hidden_fields = ("lease_token",)
     change_form_template = "runs/run_page.html"
     links = {
-        "workspace_id": "workspaces.workspace",
         "trigger_id": "triggers.trigger",
         "fire_id": "triggers.fire",
         "action_id": "actions.action",
@@ -96,6 +95,7 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         return {
             "facts": _list_facts(row, chain),
             "steps": [_render_step(step, run_id=row.pk) for step in steps[:MAX_STEPS]],
+            "has_other_runs": any(step.event.run_id != row.pk for step in steps),
             "hidden_steps": max(0, len(steps) - MAX_STEPS),
             "chain_id": row.chain_id,
             "reruns": [

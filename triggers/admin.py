@@ -1,7 +1,9 @@
 """Triggers for staff: to look at, to pause, resume and fire through the services of the API."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -100,13 +102,14 @@ class TriggerAdmin(ReadOnlyAdmin[Trigger]):
         )
         return {
             "facts": _list_facts(row, now=dt.datetime.now(dt.UTC)),
-            "fires": [_render_fire(fire, statuses.get(fire.run_id, "")) for fire in fires],
+            "fires": [_render_fire(fire, statuses) for fire in fires],
             "trigger_id": row.pk,
         }
 
 
 @admin.register(ScheduleState)
 class ScheduleStateAdmin(ReadOnlyAdmin[ScheduleState]):
+    plural = "due rows"
     list_display = ("trigger", "next_fire_at", "last_scheduled_at", "misfire_count")
     list_select_related = ("trigger",)
     list_filter = (build_workspace_filter("trigger__workspace_id"),)
@@ -130,7 +133,6 @@ class FireAdmin(ReadOnlyAdmin[Fire]):
     list_filter = (WorkspaceFilter, build_choice_filter("outcome", OUTCOMES))
     id_fields = ("id", "trigger_id", "run_id", "fired_event_id")
     links = {
-        "workspace_id": "workspaces.workspace",
         "trigger_id": "triggers.trigger",
         "run_id": "runs.run",
         "fired_event_id": "events.event",
@@ -182,7 +184,7 @@ def _describe_instant(instant: dt.datetime | None, *, now: dt.datetime) -> str |
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC, {distance}"
 
 
-def _render_fire(fire: Fire, run_status: str) -> dict[str, Any]:
+def _render_fire(fire: Fire, statuses: Mapping[UUID, str]) -> dict[str, Any]:
     return {
         "fire": link_row("triggers.fire", fire.pk, f"{fire.created_at:%Y-%m-%d %H:%M:%S}"),
         "cause": fire.cause,
@@ -190,5 +192,5 @@ def _render_fire(fire: Fire, run_status: str) -> dict[str, Any]:
         "outcome": fire.outcome,
         "reason": fire.reason or "",
         "run": link_row("runs.run", fire.run_id),
-        "run_status": run_status,
+        "run_status": "" if fire.run_id is None else statuses.get(fire.run_id, ""),
     }

@@ -87,6 +87,7 @@ class DestinationSecretAdmin(ReadOnlyAdmin[DestinationSecret]):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
+    plural = "deliveries"
     list_display = (
         "id",
         "status",
@@ -99,7 +100,6 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     list_filter = (WorkspaceFilter, build_choice_filter("status", STATUSES))
     id_fields = ("id", "destination_id", "trigger_id", "run_id", "event_id", "duplicate_of")
     links = {
-        "workspace_id": "workspaces.workspace",
         "destination_id": "webhooks.destination",
         "trigger_id": "triggers.trigger",
         "event_id": "events.event",
@@ -117,6 +117,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
 
 @admin.register(DedupeKey)
 class DedupeKeyAdmin(ReadOnlyAdmin[DedupeKey]):
+    plural = "delivery keys"
     list_display = ("destination_id", "first_delivery", "expires_at")
     id_fields = ("destination_id", "delivery_id", "run_id")
     links = {

@@ -122,6 +122,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 @admin.register(ApiKey)
 class ApiKeyAdmin(StaffAdmin[ApiKey]):
     form = ApiKeyForm
+    plural = "API keys"
     list_display = ("name", "ending", "workspace_slug", "scope_names", "expires_at", "revoked_at")
     list_filter = (WorkspaceFilter, ("revoked_at", admin.EmptyFieldListFilter))
     list_select_related = ("workspace",)
@@ -176,6 +177,16 @@ class ApiKeyAdmin(StaffAdmin[ApiKey]):
         obj.pk, obj.hint = key.pk, key.hint
         # For this one answer: `obj` goes with the request.
         obj.plain_key = plain  # type: ignore[attr-defined]
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One button: the next page has to be read."""
+        only_save = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**only_save, **(extra_context or {})})
 
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None

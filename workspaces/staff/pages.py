@@ -1,7 +1,7 @@
 """Pages of the admin as all rooms have them: to look at, found by ids, bounded, without secrets."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.contrib import admin
@@ -16,6 +16,8 @@ from workspaces.staff.display import build_json_column, build_link_column, link_
 from workspaces.staff.verbs import VerbAdmin
 
 _Row = TypeVar("_Row", bound=Model)
+# A field of a page: the name of a method, or a function of the row.
+Column = str | Callable[[Any], str]
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -35,35 +37,43 @@ class StaffAdmin(VerbAdmin[_Row]):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
     list_filter_submit = True
-    ordering: Any = ("-id",)
+    ordering: ClassVar[Any] = ("-id",)
     change_form_template = "staff/change_form.html"
     # What the search box compares with a whole id, and in which texts it looks for anything else.
     id_fields: tuple[str, ...] = ("id",)
     text_fields: tuple[str, ...] = ()
     # What it finds only in full: columns of large tables.
     exact_fields: tuple[str, ...] = ()
-    search_fields: Any = ("id",)
+    search_fields: ClassVar[Any] = ("id",)
     hidden_fields: tuple[str, ...] = ()
+    # Many of them, where an "s" would not do. In the model this word would need a migration.
+    plural: str = ""
     # Columns with plain ids, and whose they are: {"trigger_id": "triggers.trigger"}.
-    links: Mapping[str, str] = {"workspace_id": "workspaces.workspace"}
+    links: Mapping[str, str] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        words = ["a whole id" if cls.id_fields else "", *cls.text_fields, *cls.exact_fields]
+        texts = [word.split("__")[-1].replace("_", " ") for word in words if word]
+        cls.search_help_text = ", ".join(texts).capitalize()
 
     def __init__(self, model: type[_Row], admin_site: admin.AdminSite) -> None:
         super().__init__(model, admin_site)
+        if self.plural:
+            self.opts.verbose_name_plural = self.plural
         self._columns = _build_columns(model, self.links)
-        if not self.search_help_text:
-            words = [*self.text_fields, *self.exact_fields]
-            texts = f", or {', '.join(word.replace('_', ' ') for word in words)}" if words else ""
-            self.search_help_text = f"A whole id{texts}"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[_Row]:
         """Rows with the slug of their workspace, also where they hold only its id."""
-        rows = super().get_queryset(request)
+        rows: QuerySet[_Row] = super().get_queryset(request)
         if not hasattr(self.model, "workspace_id"):
             return rows
         slug = list_workspaces().filter(pk=OuterRef("workspace_id")).values("slug")[:1]
-        return rows.annotate(workspace_slug=slug)
+        named: QuerySet[_Row] = rows.annotate(workspace_slug=slug)
+        return named
 
     @admin.display(description="workspace")
     def workspace_slug(self, row: Any) -> str:
@@ -113,7 +123,7 @@ class StaffAdmin(VerbAdmin[_Row]):
 class ReadOnlyAdmin(StaffAdmin[_Row]):
     """Rows that nobody adds, changes or removes by hand."""
 
-    sortable_by: Any = ()
+    sortable_by: ClassVar[Any] = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -138,14 +148,16 @@ class ReadOnlyAdmin(StaffAdmin[_Row]):
         return self.get_fields(request, obj)
 
 
-def _build_columns(model: type[Model], links: Mapping[str, str]) -> dict[str, Callable[[Any], str]]:
+def _build_columns(model: type[Model], links: Mapping[str, str]) -> dict[str, Column]:
     fields = model._meta.concrete_fields  # noqa: SLF001 - Django's own, documented API
-    columns = {
+    columns: dict[str, Column] = {
         field.name: build_json_column(field.name)
         for field in fields
         if isinstance(field, models.JSONField)
     }
     names = {field.name for field in fields}
+    if "workspace_id" in names:
+        columns["workspace_id"] = "workspace_slug"
     return columns | {
         name: build_link_column(name, target) for name, target in links.items() if name in names
     }

@@ -90,11 +90,11 @@ class VerbAdmin(ModelAdmin[_Row]):
         return f"{self.opts.app_label}_{self.opts.model_name}_verb"
 
     def response_action(
-        self, request: HttpRequest, queryset: QuerySet[_Row]
+        self, request: HttpRequest, queryset: QuerySet[_Row], *args: Any, **options: Any
     ) -> HttpResponse | None:
         """As Django does; ids that are none are refused in words."""
         try:
-            return super().response_action(request, queryset)
+            return super().response_action(request, queryset, *args, **options)
         except ValidationError:
             self.message_user(request, "A selected row has no valid id.", messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
