@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from actions.rules.outbound_calls import CALL_STATUSES
-from events.rules.chains import Step, measure_chain
-from events.services import Event, list_chain
+from events.rules.chains import Step
+from events.services import Event, list_steps
 from runs import services
 from runs.models import Run
 from runs.rules.render import render_run
@@ -89,11 +89,10 @@ class RunAdmin(ReadOnlyAdmin[Run]):
 
     def describe_row(self, request: HttpRequest, row: Run) -> dict[str, Any]:
         """The facts of the run, its chain step by step, and the runs that repeat it."""
-        chain = list_chain(workspace_id=row.workspace_id, chain_id=row.chain_id)
-        steps = measure_chain(chain)
+        steps = list_steps(workspace_id=row.workspace_id, chain_id=row.chain_id)
         again = Run.objects.filter(workspace_id=row.workspace_id, rerun_of=row.pk).order_by("-id")
         return {
-            "facts": _list_facts(row, chain),
+            "facts": _list_facts(row, [step.event for step in steps]),
             "steps": [_render_step(step, run_id=row.pk) for step in steps[:MAX_STEPS]],
             "has_other_runs": any(step.event.run_id != row.pk for step in steps),
             "hidden_steps": max(0, len(steps) - MAX_STEPS),

@@ -56,18 +56,23 @@ def select_from_run(ordered: Sequence[_Event], *, run_id: UUID) -> list[_Event]:
     return list(kept.values())
 
 
-class Timed(Linked, Protocol):
+class Timed(Protocol):
     """What a chain's times are measured by."""
 
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def parent_id(self) -> UUID | None: ...
     @property
     def created_at(self) -> dt.datetime: ...
 
 
 _Timed = TypeVar("_Timed", bound=Timed)
+_Placed = TypeVar("_Placed")
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[_Timed]):
+class Step(Generic[_Placed]):
     """An event in its place in a chain.
 
     ``number`` counts from 1; ``parent_number`` is None for a beginning. ``offset_seconds`` counts
@@ -75,7 +80,7 @@ class Step(Generic[_Timed]):
     """
 
     number: int
-    event: _Timed
+    event: _Placed
     parent_number: int | None
     offset_seconds: float
     since_parent_seconds: float | None

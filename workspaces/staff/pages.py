@@ -1,7 +1,7 @@
 """Pages of the admin as all rooms have them: to look at, found by ids, bounded, without secrets."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from django.contrib import admin
@@ -68,12 +68,11 @@ class StaffAdmin(VerbAdmin[_Row]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[_Row]:
         """Rows with the slug of their workspace, also where they hold only its id."""
-        rows: QuerySet[_Row] = super().get_queryset(request)
+        rows: Any = super().get_queryset(request)
         if not hasattr(self.model, "workspace_id"):
-            return rows
+            return cast("QuerySet[_Row]", rows)
         slug = list_workspaces().filter(pk=OuterRef("workspace_id")).values("slug")[:1]
-        named: QuerySet[_Row] = rows.annotate(workspace_slug=slug)
-        return named
+        return cast("QuerySet[_Row]", rows.annotate(workspace_slug=slug))
 
     @admin.display(description="workspace")
     def workspace_slug(self, row: Any) -> str:
