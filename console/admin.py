@@ -24,6 +24,8 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class StaffUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
+    # The two lists of permissions need the whole width.
+    compressed_fields = False
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -31,7 +33,7 @@ class StaffUserAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Group)
 class StaffGroupAdmin(GroupAdmin, ModelAdmin):  # type: ignore[type-arg]
-    pass
+    compressed_fields = False
 
 
 def _unlock(row: AccessAttempt, *, caller: Caller, now: dt.datetime) -> None:

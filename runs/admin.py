@@ -42,7 +42,6 @@ class RunAdmin(ReadOnlyAdmin[Run]):
         "status",
         "action_type",
         "cause",
-        "attempt",
         "duration",
         "workspace_slug",
         "created_at",
