@@ -1,23 +1,49 @@
-"""Destinations and deliveries for staff: to look at. Changes go through the API."""
+"""Destinations and deliveries for staff: to look at, and to give a destination a new secret."""
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from webhooks.models import Delivery, Destination, DestinationSecret
-from webhooks.services import STATUSES
+from webhooks.models import DedupeKey, Delivery, Destination, DestinationSecret
+from webhooks.services import STATUSES, rotate_secret
+from workspaces.rules.callers import Caller
+from workspaces.staff.display import link_row
+from workspaces.staff.filters import WorkspaceFilter, build_choice_filter, build_workspace_filter
+from workspaces.staff.pages import ReadOnlyAdmin
+from workspaces.staff.verbs import Verb
 
-# The stubs' inlines are generic, Django's own are not.
+# The stubs' inlines are generic, unfold's are not.
 if TYPE_CHECKING:
     _Inline = admin.TabularInline[DestinationSecret, Destination]
 else:
-    _Inline = admin.TabularInline
+    from unfold.admin import TabularInline as _Inline
+
+# What the API takes unless it is told otherwise.
+OVERLAP_SECONDS = 1800
 
 
-class ReadOnly:
-    """Nothing can be added, changed or removed."""
+def _rotate(row: Destination, *, caller: Caller, now: dt.datetime) -> str:
+    secret, _ = rotate_secret(
+        workspace_id=row.workspace_id,
+        destination_id=row.pk,
+        secret=None,
+        overlap_seconds=OVERLAP_SECONDS,
+        caller=caller,
+        now=now,
+    )
+    return secret
+
+
+class SecretInline(_Inline):
+    """Of a secret only its end is ever shown."""
+
+    model = DestinationSecret
+    fields = ("hint", "created_at", "expires_at", "last_used_at")
+    readonly_fields = fields
+    ordering = ("-id",)
+    extra = 0
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -29,45 +55,82 @@ class ReadOnly:
         return False
 
 
-class SecretInline(ReadOnly, _Inline):
-    """Of a secret only its end is ever shown."""
-
-    model = DestinationSecret
-    fields = ("hint", "created_at", "expires_at", "last_used_at")
-    readonly_fields = fields
-    ordering = ("-id",)
-    extra = 0
-
-
 @admin.register(Destination)
-class DestinationAdmin(ReadOnly, admin.ModelAdmin[Destination]):
-    list_display = ("name", "workspace", "trigger", "is_active", "source", "created_at")
-    list_filter = ("is_active",)
+class DestinationAdmin(ReadOnlyAdmin[Destination]):
+    list_display = ("name", "workspace_slug", "trigger", "is_active", "external_key", "created_at")
+    list_filter = (WorkspaceFilter, "is_active")
     list_select_related = ("workspace", "trigger")
-    search_fields = ("name", "external_key")
-    ordering = ("-id",)
+    sortable_by = ("name", "created_at")
+    id_fields = ("id", "trigger_id")
+    text_fields = ("name", "external_key")
     inlines = (SecretInline,)
+    verbs = (
+        Verb(
+            name="rotate-secret",
+            label="New secret",
+            question="Give this destination a new secret? The old one stays valid for 30 minutes.",
+            done="given a new secret",
+            call=_rotate,
+            reveals="The destination's new secret",
+        ),
+    )
 
 
-class StatusFilter(admin.SimpleListFilter):
-    """By outcome, without asking the ledger which outcomes there are."""
-
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(status, status) for status in STATUSES]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        return queryset.filter(status=self.value()) if self.value() else queryset
+@admin.register(DestinationSecret)
+class DestinationSecretAdmin(ReadOnlyAdmin[DestinationSecret]):
+    list_display = ("hint", "destination", "created_at", "expires_at", "last_used_at")
+    list_filter = (build_workspace_filter("destination__workspace_id"),)
+    list_select_related = ("destination",)
+    id_fields = ("id", "destination_id")
+    text_fields = ("destination__name",)
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnly, admin.ModelAdmin[Delivery]):
-    list_display = ("id", "status", "cause", "http_status", "destination_id", "created_at")
-    list_filter = (StatusFilter,)
-    # A count of the whole ledger would read it.
-    show_full_result_count = False
-    exclude = ("body",)
-    ordering = ("-id",)
-    list_per_page = 50
+class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
+    plural = "deliveries"
+    list_display = (
+        "id",
+        "status",
+        "cause",
+        "http_status",
+        "destination",
+        "workspace_slug",
+        "created_at",
+    )
+    list_filter = (WorkspaceFilter, build_choice_filter("status", STATUSES))
+    id_fields = ("id", "destination_id", "trigger_id", "run_id", "event_id", "duplicate_of")
+    links = {
+        "destination_id": "webhooks.destination",
+        "trigger_id": "triggers.trigger",
+        "event_id": "events.event",
+        "fire_id": "triggers.fire",
+        "fired_event_id": "events.event",
+        "run_id": "runs.run",
+        "duplicate_of": "webhooks.delivery",
+    }
+
+    @admin.display
+    def destination(self, delivery: Delivery) -> str:
+        """A link to where it arrived."""
+        return link_row("webhooks.destination", delivery.destination_id)
+
+
+@admin.register(DedupeKey)
+class DedupeKeyAdmin(ReadOnlyAdmin[DedupeKey]):
+    plural = "delivery keys"
+    list_display = ("destination_id", "first_delivery", "expires_at")
+    id_fields = ("destination_id", "delivery_id", "run_id")
+    links = {
+        "destination_id": "webhooks.destination",
+        "delivery_id": "webhooks.delivery",
+        "event_id": "events.event",
+        "fired_event_id": "events.event",
+        "fire_id": "triggers.fire",
+        "run_id": "runs.run",
+        "trigger_id": "triggers.trigger",
+    }
+
+    @admin.display
+    def first_delivery(self, key: DedupeKey) -> str:
+        """A link to the delivery that holds the key."""
+        return link_row("webhooks.delivery", key.delivery_id)

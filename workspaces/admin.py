@@ -4,12 +4,12 @@ import datetime as dt
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from workspaces.models import ApiKey, Plan, Revision, Workspace
-from workspaces.rules.callers import OPERATOR_SCOPE, WORKSPACE_SCOPES
+from workspaces.rules.callers import OPERATOR_SCOPE, WORKSPACE_SCOPES, Caller
 from workspaces.services import (
     SYSTEM_SLUG,
     create_workspace,
@@ -19,22 +19,55 @@ from workspaces.services import (
     revoke_api_key,
     update_workspace,
 )
+from workspaces.staff.filters import WorkspaceFilter
+from workspaces.staff.pages import ReadOnlyAdmin, StaffAdmin
+from workspaces.staff.verbs import Verb
+
+
+def _archive(row: Workspace, *, caller: Caller, now: dt.datetime) -> None:
+    update_workspace(workspace_id=row.pk, changes={"archived": True}, now=now)
+
+
+def _restore(row: Workspace, *, caller: Caller, now: dt.datetime) -> None:
+    update_workspace(workspace_id=row.pk, changes={"archived": False}, now=now)
+
+
+def _revoke(row: ApiKey, *, caller: Caller, now: dt.datetime) -> None:
+    revoke_api_key(workspace_id=row.workspace_id, key_id=row.pk, now=now)
 
 
 @admin.register(Plan)
-class PlanAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PlanAdmin(StaffAdmin[Plan]):
     list_display = ("slug", "name", "max_scheduled_triggers", "max_webhook_triggers")
+    ordering = ("slug",)
+    id_fields = ()
+    text_fields = ("slug", "name")
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WorkspaceAdmin(StaffAdmin[Workspace]):
     list_display = ("slug", "name", "plan", "archived_at", "created_at")
     list_filter = ("plan", ("archived_at", admin.EmptyFieldListFilter))
     list_select_related = ("plan",)
-    search_fields = ("slug", "name")
+    text_fields = ("slug", "name")
     fields = ("id", "name", "slug", "plan", "metadata", "archived_at", "revision_number")
     readonly_fields = ("id", "archived_at", "revision_number")
-    actions = ("archive", "restore")
+    verbs = (
+        Verb(
+            name="archive",
+            label="Archive",
+            question="Archive these workspaces? They can only be read until they are restored.",
+            done="archived",
+            call=_archive,
+        ),
+        Verb(
+            name="restore",
+            label="Restore",
+            question="Restore these workspaces?",
+            done="restored",
+            call=_restore,
+        ),
+    )
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Workspace | None = None
@@ -60,16 +93,6 @@ class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def delete_model(self, request: HttpRequest, obj: Workspace) -> None:
         delete_workspace(workspace_id=obj.pk)
 
-    @admin.action(description="Archive", permissions=["change"])
-    def archive(self, request: HttpRequest, queryset: QuerySet[Workspace]) -> None:
-        for workspace in queryset.exclude(slug=SYSTEM_SLUG):
-            _set_archived(workspace, is_archived=True)
-
-    @admin.action(description="Restore", permissions=["change"])
-    def restore(self, request: HttpRequest, queryset: QuerySet[Workspace]) -> None:
-        for workspace in queryset:
-            _set_archived(workspace, is_archived=False)
-
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """Without a workspace the key is an operator's, and its scope is set for it."""
@@ -77,6 +100,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in WORKSPACE_SCOPES],
         required=False,
+        widget=forms.CheckboxSelectMultiple,
         help_text="Leave empty for an operator's key, which has no workspace.",
     )
 
@@ -96,22 +120,50 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiKeyAdmin(StaffAdmin[ApiKey]):
     form = ApiKeyForm
-    list_display = ("name", "hint", "workspace", "scopes", "expires_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    plural = "API keys"
+    list_display = ("name", "ending", "workspace_slug", "scope_names", "expires_at", "revoked_at")
+    list_filter = (WorkspaceFilter, ("revoked_at", admin.EmptyFieldListFilter))
     list_select_related = ("workspace",)
-    search_fields = ("name", "hint", "workspace__slug")
-    actions = ("revoke",)
+    autocomplete_fields = ("workspace",)
+    text_fields = ("name", "hint")
+    verbs = (
+        Verb(
+            name="revoke",
+            label="Revoke",
+            question="Revoke these keys? They stop working at once and for good.",
+            done="revoked",
+            call=_revoke,
+            works_in_archive=True,
+        ),
+    )
+
+    @admin.display(description="ends with")
+    def ending(self, key: ApiKey) -> str:
+        """All that is still known of the key's text."""
+        return f"…{key.hint}"
+
+    @admin.display(description="scopes")
+    def scope_names(self, key: ApiKey) -> str:
+        """In the order in which they were given."""
+        return ", ".join(key.scopes)
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        """Everything but the hash, once the key is there."""
+        if obj is None:
+            return ApiKeyForm.Meta.fields
+        times = ("created_by", "created_at", "expires_at", "last_used_at", "revoked_at")
+        return ("id", "workspace", "name", "ending", "scope_names", "rate_limit_per_minute", *times)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        return () if obj is None else self.get_fields(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
-
-    def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("workspaces.change_apikey")
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         key, plain = mint_api_key(
@@ -123,40 +175,36 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             rate_limit_per_minute=obj.rate_limit_per_minute,
         )
         obj.pk, obj.hint = key.pk, key.hint
-        messages.warning(request, f"The key, shown this once: {plain}")
+        # For this one answer: `obj` goes with the request.
+        obj.plain_key = plain  # type: ignore[attr-defined]
 
-    @admin.action(description="Revoke", permissions=["revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset:
-            revoke_api_key(
-                workspace_id=key.workspace_id, key_id=key.pk, now=dt.datetime.now(dt.UTC)
-            )
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One button: the next page has to be read."""
+        only_save = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**only_save, **(extra_context or {})})
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The page with the key, which no message and no session keeps."""
+        plain = obj.plain_key  # type: ignore[attr-defined]
+        back = reverse("admin:workspaces_apikey_change", args=[obj.pk])
+        return self.reveal(request, "The new API key", plain, back=back)
 
 
 @admin.register(Revision)
-class RevisionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RevisionAdmin(ReadOnlyAdmin[Revision]):
     list_display = ("workspace", "number", "kind", "external_key", "created_by", "created_at")
-    list_filter = ("kind",)
+    list_filter = (WorkspaceFilter,)
     list_select_related = ("workspace",)
-    search_fields = ("external_key", "workspace__slug")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
-        return False
+    id_fields = ()
+    exact_fields = ("external_key",)
 
 
 def _is_system(workspace: Workspace | None) -> bool:
     return workspace is not None and workspace.slug == SYSTEM_SLUG
-
-
-def _set_archived(workspace: Workspace, *, is_archived: bool) -> None:
-    update_workspace(
-        workspace_id=workspace.pk,
-        changes={"archived": is_archived},
-        now=dt.datetime.now(dt.UTC),
-    )

@@ -21,6 +21,7 @@ from events.services.reads import (
     list_chain,
     list_events,
     list_run_events,
+    list_steps,
     list_trigger_events,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "list_chain",
     "list_events",
     "list_run_events",
+    "list_steps",
     "list_trigger_events",
     "publish_event",
 ]

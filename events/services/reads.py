@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from events.models import Event
-from events.rules.chains import order_chain, select_from_run
+from events.rules.chains import Step, measure_chain, order_chain, select_from_run
 from events.rules.event import AUDIT_TYPES, AUTOMATION
 from workspaces.rules.problems import NotFound
 
@@ -60,6 +60,11 @@ def list_chain(*, workspace_id: UUID, chain_id: UUID) -> list[Event]:
     """The events of a chain, parents before children, ties by id; the first 1,000."""
     chain = Event.objects.filter(workspace_id=workspace_id, chain_id=chain_id).not_before(chain_id)
     return order_chain(chain.order_by("id")[:MAX_CHAIN])
+
+
+def list_steps(*, workspace_id: UUID, chain_id: UUID) -> list[Step[Event]]:
+    """The same, each event with its distances in time from the first one and from its cause."""
+    return measure_chain(list_chain(workspace_id=workspace_id, chain_id=chain_id))
 
 
 def list_run_events(*, workspace_id: UUID, chain_id: UUID, run_id: UUID) -> list[Event]:

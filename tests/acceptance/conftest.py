@@ -56,6 +56,7 @@ class Stack:
     base_url: str
     workspace_id: str
     api_key: str
+    admin_password: str
     database_url: str
     redis_url: str
     log: Path
@@ -221,7 +222,13 @@ def _wait_for_stack(
         if answer.returncode == 0:
             made = json.loads(answer.stdout)
             names = ("base_url", "workspace_id", "api_key", "database_url", "redis_url")
-            return Stack(supervisor, environment, log=log, **{name: made[name] for name in names})
+            return Stack(
+                supervisor,
+                environment,
+                log=log,
+                admin_password=made["admin_password"],
+                **{name: made[name] for name in names},
+            )
         time.sleep(1)
     pytest.fail(f"the stack did not come up:\n{log.read_text()[-4000:]}")
 

@@ -1,10 +1,12 @@
 """The admin of actions: to look and to switch; secrets are never shown."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from tests.factories import ActionFactory
+from tests.factories import ActionFactory, WorkspaceFactory
+from tests.staff import confirm, find_verb, select, sign_in
 from workspaces.models import Revision
 from workspaces.services import encrypt_secret
 
@@ -14,9 +16,7 @@ URL = "/admin/actions/action/"
 
 @pytest.fixture
 def root() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root"))
-    return client
+    return sign_in(is_superuser=True)
 
 
 def test_the_list_and_a_page_show_no_secret(root: Client) -> None:
@@ -45,7 +45,7 @@ def test_actions_are_neither_added_nor_deleted_here(root: Client) -> None:
 def test_switching_goes_through_the_service(root: Client) -> None:
     action = ActionFactory.create()
     for verb, is_enabled in (("disable", False), ("enable", True)):
-        root.post(URL, {"action": verb, "_selected_action": [str(action.pk)]})
+        assert f"1 {verb}d." in confirm(root, verb, action)
         action.refresh_from_db()
         assert action.enabled is is_enabled
     revisions = Revision.objects.filter(workspace=action.workspace)
@@ -53,14 +53,33 @@ def test_switching_goes_through_the_service(root: Client) -> None:
     assert {revision.created_by.partition(":")[0] for revision in revisions} == {"user"}
 
 
-def test_staff_without_permission_cannot_switch() -> None:
-    user = User.objects.create_user("staff", is_staff=True)
-    client = Client()
-    client.force_login(user)
+def test_staff_without_the_permission_cannot_switch() -> None:
     action = ActionFactory.create()
-    assert (
-        client.post(URL, {"action": "disable", "_selected_action": [str(action.pk)]}).status_code
-        == 403
-    )
+    assert sign_in("view_run").get(URL).status_code == 403
+    viewer = sign_in("view_action")
+    assert viewer.get(URL).status_code == 200
+    select(viewer, "disable", action, confirmed="yes")
+    assert viewer.post(find_verb(action, "disable")).status_code == 403
     action.refresh_from_db()
     assert action.enabled is True
+
+
+def test_actions_are_found_by_name_key_id_and_workspace(root: Client) -> None:
+    clinic = WorkspaceFactory.create(slug="clinic")
+    wanted = ActionFactory.create(workspace=clinic, name="Call Ada", external_key="call-ada")
+    other = ActionFactory.create(name="Mail Bob")
+    searches = ({"q": "ada"}, {"q": "call-ada"}, {"q": str(wanted.pk)}, {"workspace": "clinic"})
+    for parameters in searches:
+        page = root.get(URL, parameters).content.decode()
+        assert str(wanted.pk) in page
+        assert str(other.pk) not in page
+
+
+def test_the_list_takes_the_same_number_of_queries_for_any_number_of_rows(root: Client) -> None:
+    counts = []
+    for _ in range(2):
+        ActionFactory.create_batch(4)
+        with CaptureQueriesContext(connection) as queries:
+            root.get(URL)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.rules.chains import order_chain, select_from_run
+from events.rules.chains import measure_chain, order_chain, select_from_run
 from events.rules.globs import (
     compile_pattern,
     is_event_pattern,
@@ -22,6 +22,15 @@ from tests.events.factories import mint_id_at
 from workspaces.services import new_id
 
 UTC = dt.UTC
+
+
+@dataclass(frozen=True)
+class Timed:
+    id: UUID
+    parent_id: UUID | None
+    created_at: dt.datetime
+
+
 MOMENTS = st.integers(0, 200_000 * 86_400 * 10**6).map(
     lambda microseconds: EPOCH + dt.timedelta(microseconds=microseconds)
 )
@@ -180,3 +189,19 @@ def test_a_runs_part_of_a_chain_is_what_it_wrote_and_what_followed() -> None:
     beside = Link(UUID(int=5), before.id, run_id=other)
     ordered = order_chain([before, fired, emitted, followed, beside])
     assert select_from_run(ordered, run_id=mine) == [fired, emitted, followed]
+
+
+def test_a_chain_is_measured_from_its_first_event_and_from_each_cause() -> None:
+    start = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+    first, second, third, stray = (new_id() for _ in range(4))
+    chain = [
+        Timed(first, None, start),
+        Timed(second, first, start + dt.timedelta(seconds=2)),
+        Timed(third, first, start + dt.timedelta(seconds=5)),
+        Timed(stray, new_id(), start + dt.timedelta(seconds=9)),
+    ]
+    assert [
+        (step.number, step.parent_number, step.offset_seconds, step.since_parent_seconds)
+        for step in measure_chain(chain)
+    ] == [(1, None, 0, None), (2, 1, 2, 2), (3, 1, 5, 5), (4, None, 9, None)]
+    assert measure_chain([]) == []

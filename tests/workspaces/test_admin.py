@@ -5,12 +5,16 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.factories import WorkspaceFactory
-from tests.workspaces.factories import StaffFactory, make_key
+from tests.staff import confirm, find_verb, select, sign_in
+from tests.workspaces.factories import make_key
 from workspaces.models import ApiKey, Plan, Workspace
-from workspaces.services import authenticate_key, record_revision
+from workspaces.services import authenticate_key, mint_api_key, record_revision
 
 pytestmark = pytest.mark.django_db
 
@@ -19,9 +23,7 @@ ADD_KEY = "/admin/workspaces/apikey/add/"
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client()
-    client.force_login(StaffFactory.create(is_superuser=True))
-    return client
+    return sign_in(is_superuser=True)
 
 
 def _add_key(staff: Client, **fields: Any) -> Any:
@@ -41,6 +43,81 @@ def test_a_key_is_shown_once(staff: Client) -> None:
         response = staff.get(f"/admin/workspaces/apikey/{path}")
         assert response.status_code == 200
         assert shown[0] not in response.content.decode()
+
+
+def test_a_new_key_is_in_no_message_no_session_and_no_cache(staff: Client) -> None:
+    answer = staff.post(ADD_KEY, {"name": "CI"})
+    shown = re.search(r"cho_[\w-]{43}", answer.content.decode())
+    assert answer.status_code == 200
+    assert shown is not None
+    assert "no-store" in answer["Cache-Control"]
+    kept = str(dict(staff.session)) + "".join(cookie.value for cookie in staff.cookies.values())
+    assert shown[0] not in kept
+    assert shown[0] not in "".join(LogEntry.objects.values_list("change_message", "object_repr")[0])
+    key = ApiKey.objects.get()
+    for path in ("", f"{key.pk}/change/", f"{key.pk}/history/"):
+        page = staff.get(f"/admin/workspaces/apikey/{path}").content.decode()
+        assert shown[0] not in page
+        assert key.key_hash not in page
+
+
+def test_who_may_only_look_revokes_no_key() -> None:
+    plain = make_key(WorkspaceFactory.create(), "*")
+    key = ApiKey.objects.get()
+    viewer = sign_in("view_apikey")
+    select(viewer, "revoke", key, confirmed="yes")
+    assert viewer.post(find_verb(key, "revoke")).status_code == 403
+    assert viewer.get(ADD_KEY).status_code == 403
+    assert authenticate_key(plain, now=dt.datetime.now(dt.UTC)) is not None
+
+
+def test_a_key_of_an_archived_workspace_can_still_be_revoked(staff: Client) -> None:
+    workspace = WorkspaceFactory.create(archived_at=dt.datetime.now(dt.UTC))
+    make_key(workspace, "*")
+    assert "1 revoked." in confirm(staff, "revoke", ApiKey.objects.get())
+
+
+def test_a_refusal_to_archive_is_shown(staff: Client) -> None:
+    page = confirm(staff, "archive", Workspace.objects.get(slug="system"))
+    assert "can be neither archived" in page
+
+
+def test_keys_and_revisions_are_listed_by_workspace(staff: Client) -> None:
+    clinic, other = WorkspaceFactory.create(slug="clinic"), WorkspaceFactory.create()
+    for workspace, name in ((clinic, "of-clinic"), (other, "of-other")):
+        mint_api_key(workspace_id=workspace.pk, name=name, scopes=["*"], created_by="system:test")
+        record_revision(
+            workspace_id=workspace.pk,
+            kind="a",
+            external_key=name,
+            document={},
+            created_by="system:test",
+        )
+    for model in ("apikey", "revision"):
+        page = staff.get(f"/admin/workspaces/{model}/", {"workspace": "clinic"}).content.decode()
+        assert "of-clinic" in page
+        assert "of-other" not in page
+
+
+@pytest.mark.parametrize("model", ["apikey", "revision", "workspace"])
+def test_lists_take_the_same_number_of_queries_for_any_number_of_rows(
+    staff: Client, model: str
+) -> None:
+    counts = []
+    for _ in range(2):
+        for workspace in WorkspaceFactory.create_batch(3):
+            make_key(workspace, "*")
+            record_revision(
+                workspace_id=workspace.pk,
+                kind="a",
+                external_key="a",
+                document={},
+                created_by="system:test",
+            )
+        with CaptureQueriesContext(connection) as queries:
+            assert staff.get(f"/admin/workspaces/{model}/").status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 def test_a_key_without_a_workspace_is_an_operators(staff: Client) -> None:
@@ -63,13 +140,12 @@ def test_keys_are_revoked_and_never_deleted(staff: Client) -> None:
     staff.post(changes, {"action": "delete_selected", "_selected_action": [key.pk]})
     assert staff.post(f"{changes}{key.pk}/delete/").status_code == 403
     assert authenticate_key(plain, now=dt.datetime.now(dt.UTC)) is not None
-    staff.post(changes, {"action": "revoke", "_selected_action": [key.pk]})
+    assert "1 revoked." in confirm(staff, "revoke", key)
     assert authenticate_key(plain, now=dt.datetime.now(dt.UTC)) is None
 
 
 def test_staff_without_the_permission_can_do_nothing() -> None:
-    client = Client()
-    client.force_login(StaffFactory.create())
+    client = sign_in()
     make_key(WorkspaceFactory.create(), "*")
     assert client.get(ADD_KEY).status_code == 403
     assert client.get("/admin/workspaces/apikey/").status_code == 403
@@ -87,9 +163,8 @@ def test_workspaces_are_made_changed_archived_and_restored(staff: Client) -> Non
     _save_workspace(staff, f"{workspace.pk}/change", name="Acme 2", plan="free")
     workspace.refresh_from_db()
     assert (workspace.name, workspace.plan_id) == ("Acme 2", "free")
-    for action, is_archived in (("archive", True), ("restore", False)):
-        body = {"action": action, "_selected_action": [workspace.pk]}
-        staff.post("/admin/workspaces/workspace/", body)
+    for verb, is_archived in (("archive", True), ("restore", False)):
+        confirm(staff, verb, workspace)
         workspace.refresh_from_db()
         assert (workspace.archived_at is not None) is is_archived
 
