@@ -2,6 +2,7 @@
 
 from webhooks.models import Delivery, Destination
 from webhooks.services.acceptance import Receipt, UnknownDestination
+from webhooks.services.certificates import fetch_certificate
 from webhooks.services.dedupe import prune_dedupe_keys
 from webhooks.services.destinations import (
     DestinationFromConfig,
@@ -13,6 +14,7 @@ from webhooks.services.destinations import (
     list_destinations,
     update_destination,
 )
+from webhooks.services.examination import Examination, examine_case
 from webhooks.services.ledger import STATUSES, find_delivery, list_deliveries, read_payload
 from webhooks.services.receipt import PostOnly, SignatureRefused, receive_delivery
 from webhooks.services.retries import DatabaseAway
@@ -26,6 +28,7 @@ __all__ = [
     "Destination",
     "DestinationFromConfig",
     "DestinationNotFound",
+    "Examination",
     "ExternalKeyTaken",
     "PostOnly",
     "Receipt",
@@ -35,6 +38,8 @@ __all__ = [
     "UnknownDestination",
     "create_destination",
     "delete_destination",
+    "examine_case",
+    "fetch_certificate",
     "find_delivery",
     "find_destination",
     "list_deliveries",

@@ -15,6 +15,8 @@ from events.services import PartitionMissing, append_event, is_partition_missing
 from webhooks.models import Delivery
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.redaction import make_storable, redact_headers
+from webhooks.rules.signed import read_delivery_id
+from webhooks.rules.sources import Parts
 from webhooks.services.targets import Target
 from workspaces.rules.json_text import MalformedJson, parse_json
 from workspaces.rules.problems import NotFound
@@ -58,7 +60,9 @@ class Knock:
     def dedupe_key(self) -> str | None:
         """The sender's own name for the delivery, as it was sent; None when there is none."""
         config = self.target.read_config()
-        return (self.request.headers.get(config.delivery_id_header) if config else None) or None
+        if config is None:
+            return None
+        return read_delivery_id(Parts(self.request, body_format=config.body_format), config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
