@@ -16,7 +16,7 @@ DISCORD = Provider(
         timestamp=parse_source("header:x-signature-timestamp"),
         # Discord names no window, and its retries keep the first timestamp.
         tolerance_seconds=None,
-        secret_encoding="hex",
+        secret_encoding="hex",  # noqa: S106 - an encoding
     ),
     event_type_paths=("event.type",),
     on_unaccepted_event=IGNORE,
@@ -33,7 +33,7 @@ SENDGRID = Provider(
         signed="{timestamp}{body}",
         timestamp=parse_source("header:x-twilio-email-event-webhook-timestamp"),
         delivery_id=parse_source("body:0.sg_event_id"),
-        secret_encoding="spki",
+        secret_encoding="spki",  # noqa: S106 - an encoding
     ),
     event_type_paths=("[].event", "event"),
     batch=True,

@@ -17,8 +17,8 @@ _VERIFICATION = VerificationConfig(
     signed="{id}.{timestamp}.{body}",
     timestamp=parse_source("header:webhook-timestamp|svix-timestamp"),
     delivery_id=parse_source("header:webhook-id|svix-id"),
-    secret_encoding="base64",
-    secret_prefix="whsec_",
+    secret_encoding="base64",  # noqa: S106 - an encoding
+    secret_prefix="whsec_",  # noqa: S106 - what stands before every one
 )
 
 STANDARD_WEBHOOKS = Provider(

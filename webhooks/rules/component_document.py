@@ -15,20 +15,22 @@ def find_component_form(document: Mapping[str, Any]) -> dict[str, Any] | None:
     """The component form in snake case: under its name, or the document itself; else None."""
     for name in _FORM_NAMES:
         if isinstance(document.get(name), Mapping):
-            return snake(document[name])
-    if isinstance(document.get("signature"), Mapping):
-        return snake(document)
-    return None
+            return snake_members(document[name])
+    return snake_members(document) if isinstance(document.get("signature"), Mapping) else None
 
 
-def snake(value: Any) -> Any:
-    """The value with the names of its objects in snake case, at every depth."""
+def snake_members(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with the names of its members in snake case, at every depth."""
+    return {
+        _WORD_START.sub(lambda match: "_" + match[1].lower(), str(name)): _snake(member)
+        for name, member in value.items()
+    }
+
+
+def _snake(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {
-            _WORD_START.sub(lambda match: "_" + match[1].lower(), str(name)): snake(member)
-            for name, member in value.items()
-        }
-    return [snake(member) for member in value] if isinstance(value, list) else value
+        return snake_members(value)
+    return [_snake(member) for member in value] if isinstance(value, list) else value
 
 
 def build_component_form(form: Mapping[str, Any]) -> ComponentForm:

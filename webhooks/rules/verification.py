@@ -53,7 +53,7 @@ class VerificationConfig:
     # Where the sender names the delivery, for deduplication; part of what is signed as ``{id}``.
     delivery_id: Source | None = None
     delivery_id_pattern: str | None = None
-    secret_encoding: str = "utf8"
+    secret_encoding: str = "utf8"  # noqa: S105 - an encoding
     secret_prefix: str = ""
     # Some senders use the text of a base64 secret as it is.
     is_secret_text_too: bool = False
