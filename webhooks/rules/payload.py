@@ -15,7 +15,6 @@ from actions.rules.paths import (
 from events.rules.globs import is_event_type, matches_event_type
 from workspaces.rules.problems import FieldError, escape_pointer
 
-EVENT_TYPE_PATHS = ("type", "event_type", "event", "action")
 MAX_MAPPED_FIELDS = 100
 
 
@@ -25,15 +24,6 @@ class Mapped:
 
     values: dict[str, Any]
     notes: list[str]
-
-
-def read_event_type(payload: Any, paths: Sequence[str] = EVENT_TYPE_PATHS) -> str | None:
-    """The first non-empty string at one of the paths, whether it is a good event type or not."""
-    for path in paths:
-        value = find_path(payload, path)
-        if isinstance(value, str) and value:
-            return value
-    return None
 
 
 def is_accepted(event_type: str | None, accepted: Sequence[str] | None) -> bool:

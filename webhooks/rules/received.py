@@ -15,6 +15,8 @@ class ReceivedRequest:
     # As the caller wrote them: "/v1/hooks/…", "a=1&b=2".
     path: str
     query: str = ""
+    # The whole public URL that the sender was given, as it wrote it; where a scheme signs it.
+    url: str = ""
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     size: int

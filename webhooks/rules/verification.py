@@ -1,92 +1,68 @@
-"""How a destination's requests prove where they come from, and what of that a caller may set.
+"""How a destination's requests prove where they come from: one value, which the engine reads.
 
 A preset is one ``VerificationConfig``; the document kept with a destination names the preset and
-overrides what it says explicitly.
+overrides what it says explicitly (``verification_document``).
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field
 
-from workspaces.rules.problems import FieldError, escape_pointer
+from webhooks.rules.components import ComponentForm, HeaderCheck
+from webhooks.rules.sources import Source
 
 DEFAULT_PRESET = "clockhook"
+CUSTOM_PRESET = "custom"
+SCHEMES = ("hmac", "token", "basic", "ed25519", "ecdsa_p256", "aws_sns", "google_oidc")
+# Only the listed headers of ``authentication``; what a document means that has nothing else.
+HEADERS_SCHEME = "headers"
+SECRETLESS_SCHEMES = ("aws_sns", "google_oidc", HEADERS_SCHEME)
+SIGNED_SCHEMES = ("hmac", "ed25519", "ecdsa_p256")
 MAX_TOLERANCE_SECONDS = 3600
-MIN_SECRET_BYTES = 16
-MAX_SECRET_BYTES = 1024
-_MEMBERS = ("preset", "require_timestamp", "tolerance_seconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationConfig:
-    """An HMAC over a template of the request's parts, in lowercase hex, in a header.
+    """Where the signature stands, how it is written, what it covers, and when it is fresh.
 
-    ``signed`` and ``signed_without_timestamp`` are templates of literals, ``{timestamp}`` and
-    ``{body}``, joined as bytes. The second one is for requests without the timestamp header; None,
-    or ``require_timestamp``, refuses those. All header names are in lower case.
+    ``signed`` and ``signed_without_timestamp`` are templates of literals and placeholders, joined
+    as bytes. The second one is for requests without the timestamp; None, or ``require_timestamp``,
+    refuses those.
     """
 
-    algorithm: str
-    signature_header: str
+    scheme: str = "hmac"
+    algorithm: str = "sha256"
+    # Says ``algorithm=HMAC_SHA256`` where the sender has been told to use another one.
+    algorithm_header: str | None = None
+    signature: Source | None = None
     # May stand before the signature, and says nothing.
     optional_prefix: str = ""
-    signed: str
+    item_separator: str = ""
+    key_separator: str = ""
+    key: str = ""
+    # The items that a public key (``whpk_…``) signed, beside those of the shared secret.
+    public_key_item: str = ""
+    encoding: str = "hex"
+    signed: str = "{body}"
     signed_without_timestamp: str | None = None
-    timestamp_header: str
-    # Of unix time, in milliseconds or seconds; the window is symmetric and inclusive.
-    tolerance_seconds: int = 300
+    timestamp: Source | None = None
+    timestamp_format: str = "unix"
+    # Signed as seconds, whatever the header holds.
+    is_timestamp_rendered: bool = False
+    # The window is symmetric and inclusive; None: the timestamp is only signed.
+    tolerance_seconds: int | None = 300
     require_timestamp: bool = False
-    # Where the sender names the delivery, for deduplication.
-    delivery_id_header: str
-
-
-def check_verification(
-    document: Mapping[str, Any], *, presets: Collection[str]
-) -> list[FieldError]:
-    """What is wrong with a document, with pointers into the destination; empty when nothing is."""
-    errors = [
-        FieldError(f"/verification/{escape_pointer(str(name))}", "unknown_field", "Unknown field.")
-        for name in document
-        if name not in _MEMBERS
-    ]
-    preset = document.get("preset", DEFAULT_PRESET)
-    if not isinstance(preset, str) or preset not in presets:
-        known = ", ".join(sorted(presets))
-        errors.append(
-            FieldError("/verification/preset", "unknown_preset", f"The presets are: {known}.")
-        )
-    if not isinstance(document.get("require_timestamp", False), bool):
-        errors.append(
-            FieldError("/verification/require_timestamp", "invalid", "This is true or false.")
-        )
-    if not _is_tolerance(document.get("tolerance_seconds", 1)):
-        detail = f"This is a whole number from 1 to {MAX_TOLERANCE_SECONDS}."
-        errors.append(FieldError("/verification/tolerance_seconds", "out_of_range", detail))
-    return errors
-
-
-def override_config(preset: VerificationConfig, document: Mapping[str, Any]) -> VerificationConfig:
-    """The preset with what a checked document says explicitly."""
-    return replace(
-        preset,
-        require_timestamp=document.get("require_timestamp", preset.require_timestamp),
-        tolerance_seconds=document.get("tolerance_seconds", preset.tolerance_seconds),
-    )
-
-
-def check_secret(secret: str) -> FieldError | None:
-    """A given secret is long enough not to be guessed. For saving, never for verifying."""
-    size = len(secret.encode("utf-8", "surrogatepass"))
-    if MIN_SECRET_BYTES <= size <= MAX_SECRET_BYTES:
-        return None
-    detail = f"A secret has {MIN_SECRET_BYTES} to {MAX_SECRET_BYTES} bytes."
-    return FieldError("/secret", "invalid_length", detail)
-
-
-def _is_tolerance(value: object) -> bool:
-    # True is an int to Python, and not one to a caller.
-    return (
-        isinstance(value, int)
-        and not isinstance(value, bool)
-        and 1 <= value <= MAX_TOLERANCE_SECONDS
-    )
+    # Where the sender names the delivery, for deduplication; part of what is signed as ``{id}``.
+    delivery_id: Source | None = None
+    delivery_id_pattern: str | None = None
+    secret_encoding: str = "utf8"  # noqa: S105 - an encoding
+    secret_prefix: str = ""
+    # Some senders use the text of a base64 secret as it is.
+    is_secret_text_too: bool = False
+    url_form: str = "exact"
+    body_unsigned: bool = False
+    body_format: str = "json"
+    verify_token: str | None = field(default=None, repr=False)
+    component: ComponentForm | None = None
+    authentication: tuple[HeaderCheck, ...] = ()
+    topic_arns: tuple[str, ...] = ()
+    audience: str | None = None
+    service_account_email: str | None = None

@@ -4,6 +4,7 @@ from webhooks.models import Delivery, Destination
 from webhooks.rules.ledger import STATUSES
 from webhooks.services.acceptance import Receipt, UnknownDestination
 from webhooks.services.catalogue import ListedProvider, list_providers
+from webhooks.services.certificates import fetch_certificate
 from webhooks.services.dedupe import prune_dedupe_keys
 from webhooks.services.destinations import (
     DestinationFromConfig,
@@ -15,6 +16,7 @@ from webhooks.services.destinations import (
     list_destinations,
     update_destination,
 )
+from webhooks.services.examination import Examination, examine_case
 from webhooks.services.history import record_delivery
 from webhooks.services.ledger import find_delivery, list_deliveries, read_payload
 from webhooks.services.receipt import PostOnly, SignatureRefused, receive_delivery
@@ -31,6 +33,7 @@ __all__ = [
     "Destination",
     "DestinationFromConfig",
     "DestinationNotFound",
+    "Examination",
     "ExternalKeyTaken",
     "ListedProvider",
     "PostOnly",
@@ -42,6 +45,8 @@ __all__ = [
     "UnknownDestination",
     "create_destination",
     "delete_destination",
+    "examine_case",
+    "fetch_certificate",
     "find_delivery",
     "find_destination",
     "list_deliveries",

@@ -5,13 +5,14 @@ from typing import Any
 
 from actions.rules.schemas import check_schema
 from events.rules.globs import is_event_pattern
-from webhooks.providers import PROVIDERS
+from webhooks.providers import CONFIGS
 from webhooks.rules.dedupe_keys import check_dedupe
 from webhooks.rules.payload import check_mapping
 from webhooks.rules.redaction import check_redact
 from webhooks.rules.static_response import check_response
 from webhooks.rules.transform import check_transform
-from webhooks.rules.verification import DEFAULT_PRESET, check_verification
+from webhooks.rules.verification_checks import check_verification
+from webhooks.rules.verification_document import choose_preset
 from workspaces.rules.problems import FieldError, Unprocessable
 
 
@@ -31,7 +32,8 @@ def check_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
         raise Unprocessable(" ".join(error.detail for error in errors[:3]), errors=errors)
     if "verification" not in fields:
         return dict(fields)
-    return {**fields, "verification": {"preset": DEFAULT_PRESET, **fields["verification"]}}
+    document = fields["verification"]
+    return {**fields, "verification": {"preset": choose_preset(document), **document}}
 
 
 def _check_event_types(patterns: Sequence[str]) -> list[FieldError]:
@@ -44,7 +46,7 @@ def _check_event_types(patterns: Sequence[str]) -> list[FieldError]:
 
 
 def _check_verification(document: Mapping[str, Any]) -> list[FieldError]:
-    return check_verification(document, presets=PROVIDERS)
+    return check_verification(document, presets=CONFIGS)
 
 
 def _check_input_schema(schema: Any) -> list[FieldError]:

@@ -13,8 +13,9 @@ from typing import Any
 from runs.services import PastStep
 from triggers.services import find_trigger, record_webhook
 from webhooks.models import Destination
+from webhooks.rules.event_types import read_event_type
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, REJECTED
-from webhooks.rules.payload import map_fields, read_event_type
+from webhooks.rules.payload import map_fields
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.signature import verify
 from webhooks.services.acceptance import Arrival, UnknownDestination, describe_event

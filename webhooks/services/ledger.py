@@ -18,6 +18,8 @@ from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.redaction import make_storable, redact_headers, redact_mapped, redact_paths
 from webhooks.rules.sealed import open_request, seal_request
+from webhooks.rules.signed import read_delivery_id
+from webhooks.rules.sources import Parts
 from webhooks.services.targets import Target
 from workspaces.rules.json_text import MalformedJson, parse_json
 from workspaces.rules.problems import NotFound
@@ -64,7 +66,9 @@ class Knock:
         if self.target.options.dedupe is not None:
             return find_key(self.target.options.dedupe, self.request)
         config = self.target.read_config()
-        return (self.request.headers.get(config.delivery_id_header) if config else None) or None
+        if config is None:
+            return None
+        return read_delivery_id(Parts(self.request, body_format=config.body_format), config)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,9 @@ from actions.rules.schemas import find_schema_errors
 from actions.services import InputRefused
 from events.rules.globs import is_event_type
 from webhooks.providers import PROVIDERS
+from webhooks.rules.event_types import read_event_type
 from webhooks.rules.ledger import REJECTED
-from webhooks.rules.payload import is_accepted, map_fields, read_event_type
+from webhooks.rules.payload import is_accepted, map_fields
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.signature import Verdict, verify
 from webhooks.rules.transform import TransformFailed, apply_transform

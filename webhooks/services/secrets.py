@@ -7,7 +7,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from webhooks.models import DestinationSecret
-from webhooks.rules.verification import check_secret
+from webhooks.rules.verification_checks import check_secret
 from workspaces.rules.problems import Unprocessable
 from workspaces.services import decrypt_secret, encrypt_secret
 

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from webhooks.providers import PROVIDERS, build_config
+from webhooks.providers import CONFIGS, build_config
 from webhooks.rules.signature import Secret
-from webhooks.rules.verification import VerificationConfig, check_verification
+from webhooks.rules.verification import VerificationConfig
+from webhooks.rules.verification_checks import check_verification
 from webhooks.services.secrets import read_secret
 from workspaces.rules.ids import parse_id
 
@@ -129,7 +130,7 @@ def _build_secrets(rows: Iterable[tuple[Any, ...]]) -> Iterable[StoredSecret]:
 @lru_cache(maxsize=1024)
 def _read_verification(text: str) -> VerificationConfig | None:
     document = json.loads(text)
-    if check_verification(document, presets=PROVIDERS):
+    if check_verification(document, presets=CONFIGS):
         return None
     return build_config(document)
 

@@ -1,0 +1,73 @@
+"""The component form as it is written, in snake case or camel case."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from webhooks.rules.components import Component, ComponentForm, HeaderCheck
+
+COMPONENT_NAMES = ("signature_verification", "signatureVerification", "authentication")
+_FORM_NAMES = ("signature_verification", "signatureVerification")
+_WORD_START = re.compile(r"(?<=[a-z0-9])([A-Z])")
+
+
+def find_component_form(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The component form in snake case: under its name, or the document itself; else None."""
+    for name in _FORM_NAMES:
+        if isinstance(document.get(name), Mapping):
+            return snake_members(document[name])
+    return snake_members(document) if isinstance(document.get("signature"), Mapping) else None
+
+
+def snake_members(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with the names of its members in snake case, at every depth."""
+    return {
+        _WORD_START.sub(lambda match: "_" + match[1].lower(), str(name)): _snake(member)
+        for name, member in value.items()
+    }
+
+
+def _snake(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return snake_members(value)
+    return [_snake(member) for member in value] if isinstance(value, list) else value
+
+
+def build_component_form(form: Mapping[str, Any]) -> ComponentForm:
+    """What a checked form means."""
+    signature = form["signature"]
+    validation = form.get("validation") or {}
+    return ComponentForm(
+        signature=_build_component({**signature, "required": True}),
+        prefix=signature.get("prefix") or "",
+        components=tuple(_build_component(part) for part in form["signed_components"]),
+        separator=_read_separator(form),
+        is_empty_body_allowed=validation.get("allow_empty_body", True),
+        is_normalized=validation.get("normalize_unicode", False),
+    )
+
+
+def build_authentication(stated: Mapping[str, Any]) -> tuple[HeaderCheck, ...]:
+    """The headers that must match; each with its value, or the value's SHA-256 as it is kept."""
+    return tuple(
+        HeaderCheck(header["name"].lower(), bytes.fromhex(header["value_sha256"]))
+        if "value_sha256" in header
+        else HeaderCheck.from_value(header["name"], header["value"])
+        for header in stated["headers"]
+    )
+
+
+def _read_separator(form: Mapping[str, Any]) -> str:
+    join = form.get("component_join") or {}
+    return str(join.get("separator") or form.get("component_separator") or "")
+
+
+def _build_component(part: Mapping[str, Any]) -> Component:
+    key = part.get("key")
+    return Component(
+        kind=part["source"],
+        key=key.lower() if part["source"] == "header" and isinstance(key, str) else key,
+        value=part.get("value") or "",
+        pattern=part.get("regex") or None,
+        is_required=part.get("required", True) is not False,
+    )
