@@ -47,13 +47,13 @@ class UnnestQuerySet(models.QuerySet[_Row]):
         """
         if not rows:
             return []
-        get_field = self.model._meta.get_field  # noqa: SLF001 - Django's own, documented API
+        meta: Any = self.model._meta  # noqa: SLF001 - Django's own, documented API
         columns = [
             (
                 column,
                 [row[column.attribute] for row in rows]
                 if column.attribute in rows[0]
-                else [get_field(column.attribute).get_default()],
+                else [meta.get_field(column.attribute).get_default()],
             )
             for column in _list_columns(self.model, self.db)
         ]
@@ -76,14 +76,16 @@ class UnnestQuerySet(models.QuerySet[_Row]):
 
 @lru_cache(maxsize=64)
 def _list_columns(model: type[models.Model], alias: str) -> list[Column]:
-    # The key comes first. An array of varchar(256) is cast as varchar[].
+    # The key comes first.
+    fields: Sequence[Any] = model._meta.concrete_fields  # noqa: SLF001 - as above
     return [
         Column(
             name=field.column,
+            # An array of varchar(256) is cast as varchar[].
             type_name=str(field.db_type(connections[alias])).split("(")[0],
             attribute=field.attname,
         )
-        for field in model._meta.concrete_fields  # noqa: SLF001 - as above
+        for field in fields
         if not field.has_db_default()
     ]
 
