@@ -16,11 +16,15 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[[], *run.NAMES], default=[])
     parser.add_argument("--stock-seconds", type=float, default=60.0, help="how long stock Beat has")
     parser.add_argument("--ingest-seconds", type=int, default=10)
+    parser.add_argument("--times", type=int, default=3, help="how often Beats are measured")
+    parser.add_argument("--many", action="store_true", help="also 100,000 due of 1,000,000")
     arguments = parser.parse_args()
     run.run_benchmarks(
         arguments.names or run.NAMES,
         stock_seconds=arguments.stock_seconds,
         ingest_seconds=arguments.ingest_seconds,
+        times=arguments.times,
+        is_many=arguments.many,
     )
 
 

@@ -90,6 +90,13 @@ def read_cpu_seconds(pid: int) -> float:
     return total
 
 
+def read_peak_megabytes(pid: int) -> float:
+    """The most memory that a process has held so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
 def find_postmaster() -> int:
     """The parent of our own backend; 0 when Postgres runs elsewhere."""
     rows = query("SELECT pg_backend_pid()")

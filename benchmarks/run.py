@@ -10,7 +10,14 @@ from benchmarks.scene import renew_database
 NAMES = ("ingest", "runs", "schedule")
 
 
-def run_benchmarks(names: Sequence[str], *, stock_seconds: float, ingest_seconds: int) -> None:
+def run_benchmarks(
+    names: Sequence[str],
+    *,
+    stock_seconds: float,
+    ingest_seconds: int,
+    times: int,
+    is_many: bool,
+) -> None:
     """Run them in the order given; the page is written when all of them ran."""
     logging.disable(logging.INFO)
     renew_database()
@@ -21,6 +28,6 @@ def run_benchmarks(names: Sequence[str], *, stock_seconds: float, ingest_seconds
         elif name == "runs":
             runs.measure(report)
         else:
-            schedule.measure(report, stock_seconds=stock_seconds)
+            schedule.measure(report, stock_seconds=stock_seconds, times=times, is_many=is_many)
     if tuple(names) == NAMES:
         report.write()

@@ -94,6 +94,30 @@ def make_due_triggers(scene: Scene, count: int) -> None:
     query("ANALYZE triggers_schedulestate")
 
 
+def make_many_triggers(scene: Scene, count: int, *, due: int) -> None:
+    """Triggers by the million, of which ``due`` have just come due; the others' time comes in an
+    hour to a month.
+    """
+    query(
+        "INSERT INTO triggers_trigger (id, workspace_id, action_id, name, event_type,"
+        " input_template, schedule, timezone, dst_gap, dst_overlap, catch_up_policy,"
+        " misfire_grace_seconds, priority, metadata, is_active, source, created_by, updated_at)"
+        " SELECT gen_random_uuid(), %s, %s, 'trigger ' || number, 'bench.due', '{}',"
+        " '0 * * * *', 'UTC', 'shift', 'first', 'coalesce', 3600, 5, '{}', true, 'dynamic',"
+        " 'bench', now() FROM generate_series(1, %s) AS number",
+        [scene.workspace_id, scene.action.id, count],
+    )
+    query(
+        "INSERT INTO triggers_schedulestate (trigger_id, next_fire_at, misfire_count)"
+        " SELECT id, date_trunc('hour', now()) + CASE WHEN row_number() OVER () <= %s"
+        " THEN interval '0' ELSE interval '2 hours' + random() * interval '30 days' END, 0"
+        " FROM triggers_trigger",
+        [due],
+    )
+    query("VACUUM ANALYZE triggers_trigger")
+    query("VACUUM ANALYZE triggers_schedulestate")
+
+
 def make_destination(scene: Scene) -> UUID:
     now = _read_now()
     trigger = create_trigger(

@@ -135,6 +135,8 @@ def report_finished_calls(*, now: dt.datetime) -> int:
         reading.dispatch_run_id: reading
         for reading in find_finished_calls(limit=CALLS_PER_COMMIT, now=now)
     }
+    if not readings:
+        return 0
     with transaction.atomic():
         runs = Run.objects.filter(id__in=readings, status=states.DELEGATED).order_by("id")
         moves = [

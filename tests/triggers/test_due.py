@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from events.models import Event
 from runs.models import Run
 from tests.factories import ActionFactory, TriggerFactory
 from triggers.models import Fire, ScheduleState, Trigger
+from triggers.rules import schedule as schedule_module
+from triggers.rules.schedule import Schedule
 from triggers.services import due as due_module
 from triggers.services import fire_due_triggers, read_seconds_to_next_slot
 from workspaces.models import Workspace
@@ -203,6 +206,50 @@ def test_a_batch_takes_a_fixed_number_of_statements() -> None:
     with CaptureQueriesContext(connection) as many:
         assert fire_due_triggers().fired == 20
     assert len(one) == len(many) <= 10
+
+
+@pytest.mark.django_db
+def test_each_distinct_schedule_is_evaluated_once_however_many_triggers_have_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    walked: list[tuple[str, str]] = []
+    walk = schedule_module._walk_slots
+
+    def note(schedule: Schedule, timezone: str, *rest: Any) -> Iterator[dt.datetime]:
+        walked.append((schedule.text, timezone))
+        return walk(schedule, timezone, *rest)
+
+    monkeypatch.setattr(schedule_module, "_walk_slots", note)
+    schedule_module._find_next.cache_clear()
+    action = ActionFactory()
+    for _ in range(10):
+        for zone in ("UTC", "Asia/Kathmandu"):
+            due_trigger(action=action, timezone=zone)
+    assert fire_due_triggers().fired == 20
+    assert sorted(walked) == [("* * * * *", "Asia/Kathmandu"), ("* * * * *", "UTC")]
+
+
+@pytest.mark.django_db
+def test_a_claim_reads_nothing_of_a_trigger_later_whatever_becomes_of_it() -> None:
+    """Columns that a claim leaves out would be read row by row if anything asked for them."""
+    disabled = ActionFactory(enabled=False)
+    refusing = ActionFactory(input_schema={"type": "object", "required": ["x"]})
+    actions = (ActionFactory(), disabled, refusing)
+
+    def owe(action: Any, count: int) -> None:
+        for ago in (0, 3, 300):
+            for _ in range(count):
+                due_trigger(action=action, ago=ago * MINUTE, misfire_grace_seconds=600)
+
+    for action in actions:
+        owe(action, 1)
+    with CaptureQueriesContext(connection) as few:
+        fire_due_triggers()
+    for action in actions:
+        owe(action, 5)
+    with CaptureQueriesContext(connection) as many:
+        assert fire_due_triggers().claimed == 45
+    assert len(few) == len(many)
 
 
 @pytest.mark.django_db(transaction=True)
