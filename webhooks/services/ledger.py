@@ -23,7 +23,9 @@ from workspaces.rules.problems import NotFound
 from workspaces.services import decrypt_secret, encrypt_secret, new_id
 
 ACCEPTED, DUPLICATE, FILTERED, REJECTED = "accepted", "duplicate", "filtered", "rejected"
-STATUSES = (ACCEPTED, DUPLICATE, FILTERED, "ignored", REJECTED, "challenge")
+# Neither fires, and neither has an event.
+IGNORED, CHALLENGE = "ignored", "challenge"
+STATUSES = (ACCEPTED, DUPLICATE, FILTERED, IGNORED, REJECTED, CHALLENGE)
 _EVENT_TYPES = {
     ACCEPTED: "webhook.received",
     DUPLICATE: "webhook.duplicate",
@@ -97,11 +99,14 @@ def write_entry(knock: Knock, entry: Entry) -> None:
             detail = "The ledger of deliveries has no partition for this day."
             raise PartitionMissing(detail, retry_after_seconds=1) from error
         raise
+    event_type = _EVENT_TYPES.get(entry.status)
+    if event_type is None:
+        return
     append_event(
         NewEvent(
             id=knock.ids.event_id,
             workspace_id=knock.target.workspace_id,
-            event_type=_EVENT_TYPES[entry.status],
+            event_type=event_type,
             source=WEBHOOK,
             entity_type="delivery",
             entity_id=knock.ids.delivery_id,
@@ -194,9 +199,9 @@ def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Deliver
         status=entry.status,
         cause=entry.cause,
         http_status=entry.http_status,
-        event_id=ids.event_id,
-        event_type=_EVENT_TYPES[entry.status],
-        event_data=data,
+        event_id=ids.event_id if entry.status in _EVENT_TYPES else None,
+        event_type=_EVENT_TYPES.get(entry.status),
+        event_data=data if entry.status in _EVENT_TYPES else None,
         payload_event_type=entry.payload_event_type,
         fire_id=entry.fire_id,
         fired_event_id=entry.fired_event_id,

@@ -8,15 +8,20 @@ import structlog
 from django.db import DatabaseError, transaction
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from actions.rules.paths import MISSING
 from actions.services import InputRefused
 from events.rules.globs import is_event_type
-from webhooks.providers import PROVIDERS
+from webhooks.providers import PROVIDERS, Provider
+from webhooks.rules.challenges import Answer, Refusal
 from webhooks.rules.event_types import read_event_type
 from webhooks.rules.payload import is_accepted, map_fields
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.signature import Verdict, verify
+from webhooks.rules.sources import read_payload
 from webhooks.rules.verification import DEFAULT_PRESET
 from webhooks.services.acceptance import Arrival, Receipt, UnknownDestination, accept_delivery
+from webhooks.services.certificates import fetch_certificate
+from webhooks.services.challenges import ask_signed, ask_unsigned, record_challenge
 from webhooks.services.ledger import REJECTED, Entry, Knock, write_entry
 from webhooks.services.retries import CONNECTION_ERRORS, DatabaseAway, drop_connection
 from webhooks.services.secrets import note_use
@@ -78,7 +83,7 @@ def receive_delivery(
     destination_id: str,
     now: dt.datetime,
     started: float,
-) -> Receipt:
+) -> Receipt | Answer:
     """Verify, understand and fire one request; whatever comes of it is on the ledger.
 
     The ids are as the path has them. ``started`` is the monotonic clock when the request came in.
@@ -123,7 +128,7 @@ def _is_pool_exhausted(error: Exception) -> bool:
     return isinstance(error.__cause__, PoolTimeout | TooManyRequests)
 
 
-def _receive(knock: Knock) -> Receipt:
+def _receive(knock: Knock) -> Receipt | Answer:
     request, target = knock.request, knock.target
     if request.is_oversized:
         raise Rejection("payload_too_large", _refuse_size())
@@ -132,29 +137,45 @@ def _receive(knock: Knock) -> Receipt:
         if request.method == "POST":
             raise Rejection("destination_inactive", UnknownDestination())
         raise UnknownDestination
-    if request.method != "POST":
+    provider = target.read_provider()
+    if request.method not in provider.methods:
         raise PostOnly
-    verdict = _verify(knock)
+    asked = _ask_unsigned(knock, provider)
+    if asked is not None:
+        return record_challenge(knock, asked)
+    verdict, answer = _verify(knock, provider)
     if not verdict.valid:
         raise Rejection(verdict.cause or "internal", SignatureRefused())
-    receipt = _accept(_understand(knock))
+    if answer is not None:
+        return record_challenge(knock, answer)
+    receipt = _accept(_understand(knock, provider))
     _note_use(knock, verdict)
     return receipt
 
 
-def _verify(knock: Knock) -> Verdict:
+def _ask_unsigned(knock: Knock, provider: Provider) -> Answer | None:
+    config = knock.target.read_config()
+    asked = None if config is None else ask_unsigned(knock, provider, config)
+    if isinstance(asked, Refusal):
+        raise Rejection(asked.cause, SignatureRefused())
+    return asked
+
+
+def _verify(knock: Knock, provider: Provider) -> tuple[Verdict, Answer | None]:
     try:
         config = knock.target.read_config()
         if config is None:
-            return Verdict(valid=False, cause="config_invalid")
-        return verify(knock.request, config, knock.target.read_secrets(), knock.now)
+            return Verdict(valid=False, cause="config_invalid"), None
+        secrets = knock.target.read_secrets()
+        verdict = verify(knock.request, config, secrets, knock.now, fetch=fetch_certificate)
+        return verdict, ask_signed(knock, provider, secrets, verdict)
     except SecretUnreadable:
         log.exception("secret_unreadable", **_name(knock))
-        return Verdict(valid=False, cause="config_invalid")
+        return Verdict(valid=False, cause="config_invalid"), None
     except Exception:
         # Fails closed: whatever goes wrong here, nobody gets in.
         log.exception("verification_failed", **_name(knock))
-        return Verdict(valid=False, cause="internal")
+        return Verdict(valid=False, cause="internal"), None
 
 
 def _spend_effort(request: ReceivedRequest, now: dt.datetime) -> None:
@@ -162,10 +183,10 @@ def _spend_effort(request: ReceivedRequest, now: dt.datetime) -> None:
     verify(request, PROVIDERS[DEFAULT_PRESET].verification, (), now)
 
 
-def _understand(knock: Knock) -> Arrival:
+def _understand(knock: Knock, provider: Provider) -> Arrival:
     """Parse the body, read its type and take from it what the input needs."""
-    payload = _parse(knock.request.body)
-    event_type = read_event_type(payload)
+    payload = _parse(knock.request.body, provider.body_format)
+    event_type = read_event_type(payload, provider.event_type_paths, headers=knock.request.headers)
     has_good_type = event_type is not None and is_event_type(event_type)
     if not is_accepted(event_type, knock.target.accepted_event_types):
         detail = "The destination does not accept this event type."
@@ -180,12 +201,22 @@ def _understand(knock: Knock) -> Arrival:
     return Arrival(knock=knock, payload=payload, event_type=event_type, mapped=mapped)
 
 
-def _parse(body: bytes) -> Any:
+def _parse(body: bytes, body_format: str) -> Any:
+    if body_format == "form":
+        return _parse_form(body)
     try:
         return parse_json(body)
     except MalformedJson as error:
         problem = BadRequest(str(error), errors=[FieldError("", error.code, str(error))])
         raise Rejection("unparsable", problem) from None
+
+
+def _parse_form(body: bytes) -> Any:
+    payload = read_payload(body, "form")
+    if payload is MISSING:
+        detail = "The body is no form."
+        raise Rejection("unparsable", BadRequest(detail, errors=[FieldError("", "syntax", detail)]))
+    return payload
 
 
 def _accept(arrival: Arrival) -> Receipt:
