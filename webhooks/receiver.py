@@ -10,11 +10,13 @@ import time
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from webhooks.rules.challenges import Answer
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.static_response import DEFAULT_CONTENT_TYPE
 from webhooks.services import DatabaseAway, PostOnly, Receipt, receive_delivery
@@ -52,16 +54,22 @@ def receive(
         # The last word to a stranger is a problem, not a page.
         log.exception("receiver_failed", destination_id=destination_id)
         return _render_problem(request, InternalError("Something went wrong on our side."))
+    if isinstance(receipt, Answer):
+        return HttpResponse(
+            receipt.render(), status=receipt.status, content_type=receipt.content_type
+        )
     return _render_receipt(receipt)
 
 
 def _read_request(request: WSGIRequest) -> ReceivedRequest:
     environ = request.environ
+    query = environ.get("QUERY_STRING", "")
     body, size = (b"", 0) if request.method != "POST" else _read_body(environ)
     return ReceivedRequest(
         method=request.method or "",
         path=request.path,
-        query=environ.get("QUERY_STRING", ""),
+        query=query,
+        url=f"{settings.CLOCKHOOK_PUBLIC_URL}{request.path}{query and '?' + query}",
         headers=_read_headers(environ),
         body=body,
         size=size,

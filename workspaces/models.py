@@ -118,7 +118,6 @@ class UnnestQuerySet(models.QuerySet[_Row]):
 @lru_cache(maxsize=64)
 def _list_columns(model: type[models.Model], alias: str) -> list[Column]:
     # The key comes first.
-    fields: Sequence[Any] = model._meta.concrete_fields  # noqa: SLF001 - as above
     return [
         Column(
             name=str(field.column),

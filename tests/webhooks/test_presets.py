@@ -26,6 +26,11 @@ FIXTURES = Path(__file__).parent / "fixtures"
 ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2026, 11, 24, 5, 20, tzinfo=dt.UTC)
 ALL = sorted(FIXTURES.glob("*/*.json"))
+WORDS = (
+    *("preset", "verification", "secret", "secrets", "headers", "body", "now", "url", "scheme"),
+    *("signature", "signed", "timestamp", "from", "authentication", "fetched", "expect"),
+    *("signature_verification", "signed_components", "source"),
+)
 CAUSES = {
     "config_invalid",
     "signature_missing",
@@ -269,29 +274,7 @@ def test_junk_never_raises_and_never_passes(path: Path, data: st.DataObject) -> 
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(
-                    [
-                        "preset",
-                        "verification",
-                        "secret",
-                        "secrets",
-                        "headers",
-                        "body",
-                        "now",
-                        "url",
-                        "signature",
-                        "signed",
-                        "timestamp",
-                        "from",
-                        "authentication",
-                        "fetched",
-                        "signature_verification",
-                        "signed_components",
-                        "source",
-                        "expect",
-                        "scheme",
-                    ]
-                ),
+                st.sampled_from(WORDS),
                 inner | st.sampled_from(["custom", "header:x", "hmac", "{body}"]),
             )
         ),

@@ -57,6 +57,23 @@ def build_authentication(stated: Mapping[str, Any]) -> tuple[HeaderCheck, ...]:
     )
 
 
+def seal_authentication(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the SHA-256 and the last characters of the headers' values only."""
+    stated = document.get("authentication")
+    if not isinstance(stated, Mapping):
+        return dict(document)
+    headers = [_seal_header(header) for header in stated["headers"]]
+    return {**document, "authentication": {"headers": headers}}
+
+
+def _seal_header(header: Mapping[str, Any]) -> dict[str, Any]:
+    if "value_sha256" in header:
+        return dict(header)
+    value = header["value"]
+    digest = HeaderCheck.from_value(header["name"], value).digest.hex()
+    return {"name": header["name"], "value_sha256": digest, "hint": value[-4:]}
+
+
 def _read_separator(form: Mapping[str, Any]) -> str:
     join = form.get("component_join") or {}
     return str(join.get("separator") or form.get("component_separator") or "")

@@ -19,7 +19,8 @@ from webhooks.services.destinations import (
 from webhooks.services.examination import Examination, examine_case
 from webhooks.services.history import record_delivery
 from webhooks.services.ledger import find_delivery, list_deliveries, read_payload
-from webhooks.services.receipt import PostOnly, SignatureRefused, receive_delivery
+from webhooks.services.proving import SignatureRefused
+from webhooks.services.receipt import PostOnly, receive_delivery
 from webhooks.services.replay import ReplayRefused, replay_delivery
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.rotation import RotationOverlaps, rotate_secret

@@ -5,7 +5,8 @@ from typing import Any
 
 from actions.rules.schemas import check_schema
 from events.rules.globs import is_event_pattern
-from webhooks.providers import CONFIGS
+from webhooks.providers import CONFIGS, build_config
+from webhooks.rules.component_document import seal_authentication
 from webhooks.rules.dedupe_keys import check_dedupe
 from webhooks.rules.payload import check_mapping
 from webhooks.rules.redaction import check_redact
@@ -13,7 +14,7 @@ from webhooks.rules.static_response import check_response
 from webhooks.rules.transform import check_transform
 from webhooks.rules.verification_checks import check_verification
 from webhooks.rules.verification_document import choose_preset
-from workspaces.rules.problems import FieldError, Unprocessable
+from workspaces.rules.problems import FieldError, Unprocessable, refuse_field
 
 
 def check_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +34,21 @@ def check_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     if "verification" not in fields:
         return dict(fields)
     document = fields["verification"]
-    return {**fields, "verification": {"preset": choose_preset(document), **document}}
+    document = {"preset": choose_preset(document), **document}
+    return {**fields, "verification": seal_authentication(document)}
+
+
+def refuse_other_secrets(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """A change of the scheme would keep a secret that is of another kind.
+
+    Raises:
+        Unprocessable: it is.
+    """
+    before, after = build_config(old), build_config(new)
+    kinds = ("scheme", "secret_encoding", "secret_prefix")
+    if any(getattr(before, name) != getattr(after, name) for name in kinds):
+        detail = "The present secret is of another kind; make another destination instead."
+        raise refuse_field("/verification", code="secret_of_another_kind", detail=detail)
 
 
 def _check_event_types(patterns: Sequence[str]) -> list[FieldError]:

@@ -12,7 +12,7 @@ from psycopg import Error
 
 from triggers.services import TriggerNotFound, find_trigger
 from webhooks.models import Destination, DestinationSecret
-from webhooks.services.checks import check_fields
+from webhooks.services.checks import check_fields, refuse_other_secrets
 from webhooks.services.secrets import add_secret, choose_secret
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound, Unprocessable, refuse_field
@@ -76,7 +76,7 @@ def create_destination(
     """
     given = {name: value for name, value in fields.items() if name != "secret"}
     given = check_fields({"verification": {}, **given})
-    secret = choose_secret(fields.get("secret"))
+    secret = choose_secret(fields.get("secret"), given["verification"])
     try:
         with transaction.atomic():
             _refuse_trigger(workspace_id=workspace_id, trigger_id=given["trigger_id"])
@@ -84,7 +84,7 @@ def create_destination(
                 workspace_id=workspace_id, created_by=str(caller), created_at=now, **given
             )
             _save(row, is_new=True)
-            add_secret(row.pk, secret)
+            add_secret(row.pk, secret, given["verification"])
             _record(row, created_by=caller)
     except IntegrityError as error:
         # The trigger was deleted meanwhile; its foreign key is checked at the commit.
@@ -118,6 +118,8 @@ def update_destination(
             for name in _DOCUMENT_FIELDS
             if name in fields and _differ(getattr(row, name), fields[name])
         }
+        if "verification" in changed:
+            refuse_other_secrets(row.verification, fields["verification"])
         if row.source == "config" and changed - {"is_active"}:
             raise DestinationFromConfig
         for name in changed:

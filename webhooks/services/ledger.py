@@ -104,13 +104,14 @@ def write_entry(knock: Knock, entry: Entry) -> None:
             detail = "The ledger of deliveries has no partition for this day."
             raise PartitionMissing(detail, retry_after_seconds=1) from error
         raise
-    if entry.status not in _EVENT_TYPES:
+    event_type = _EVENT_TYPES.get(entry.status)
+    if event_type is None:
         return
     append_event(
         NewEvent(
             id=knock.ids.event_id,
             workspace_id=knock.target.workspace_id,
-            event_type=_EVENT_TYPES[entry.status],
+            event_type=event_type,
             source=WEBHOOK,
             entity_type="delivery",
             entity_id=knock.ids.delivery_id,

@@ -1,26 +1,19 @@
 """What happens to a request at a destination. The order of the steps is the security."""
 
 import datetime as dt
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from actions.rules.schemas import find_schema_errors
 from actions.services import InputRefused
-from events.rules.globs import is_event_type
-from webhooks.providers import PROVIDERS
-from webhooks.rules.event_types import read_event_type
+from webhooks.providers import Provider
+from webhooks.rules.challenges import Answer, Refusal
 from webhooks.rules.ledger import REJECTED
-from webhooks.rules.payload import is_accepted, map_fields
 from webhooks.rules.received import ReceivedRequest
-from webhooks.rules.signature import Verdict, verify
-from webhooks.rules.transform import TransformFailed, apply_transform
-from webhooks.rules.verification import DEFAULT_PRESET
+from webhooks.rules.signature import Verdict
 from webhooks.services.acceptance import (
     Arrival,
     Receipt,
@@ -28,37 +21,24 @@ from webhooks.services.acceptance import (
     accept_delivery,
     ignore_delivery,
 )
+from webhooks.services.challenges import ask_unsigned, record_challenge
 from webhooks.services.ledger import Entry, Knock, write_entry
+from webhooks.services.proving import SignatureRefused, name_knock, prove_request, spend_effort
 from webhooks.services.retries import CONNECTION_ERRORS, DatabaseAway, drop_connection
 from webhooks.services.secrets import note_use
 from webhooks.services.targets import Target, find_target
-from workspaces.rules.json_text import MalformedJson, parse_json
+from webhooks.services.understanding import Rejection, Unwanted, understand_request
 from workspaces.rules.problems import (
-    BadRequest,
-    FieldError,
     InternalError,
     MethodNotAllowed,
     PayloadTooLarge,
     ServiceError,
-    Unauthorized,
-    Unprocessable,
 )
-from workspaces.services import RateLimited, SecretUnreadable, take_token
+from workspaces.services import RateLimited, take_token
 
 log = structlog.get_logger(__name__)
 
 USE_IS_NOTED_EVERY = dt.timedelta(minutes=1)
-
-
-class SignatureRefused(Unauthorized):
-    """Whatever was wrong with the signature: the answer is always the same."""
-
-    def __init__(self) -> None:
-        super().__init__("The request is not signed as this destination requires.")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": "Signature"}
 
 
 class PostOnly(MethodNotAllowed):
@@ -72,24 +52,6 @@ class PostOnly(MethodNotAllowed):
         return {"Allow": "POST"}
 
 
-class Rejection(Exception):
-    """A step refuses: ``cause`` is for the owner, ``error`` for the caller."""
-
-    def __init__(self, cause: str, error: ServiceError, *, event_type: str | None = None) -> None:
-        super().__init__(cause)
-        self.cause = cause
-        self.error = error
-        self.event_type = event_type
-
-
-class Unwanted(Exception):
-    """An event type that the destination ignores instead of refusing it."""
-
-    def __init__(self, event_type: str | None) -> None:
-        super().__init__(event_type)
-        self.event_type = event_type
-
-
 def receive_delivery(
     request: ReceivedRequest,
     *,
@@ -97,7 +59,7 @@ def receive_delivery(
     destination_id: str,
     now: dt.datetime,
     started: float,
-) -> Receipt:
+) -> Receipt | Answer:
     """Verify, understand and fire one request; whatever comes of it is on the ledger.
 
     The ids are as the path has them. ``started`` is the monotonic clock when the request came in.
@@ -108,7 +70,7 @@ def receive_delivery(
     """
     target = _find_target(destination_id, workspace_id)
     if target is None:
-        _spend_effort(request, now)
+        spend_effort(request, now)
         raise _refuse_unknown(request)
     knock = Knock(request=request, target=target, now=now, started=started)
     try:
@@ -119,7 +81,7 @@ def receive_delivery(
     except (ServiceError, *CONNECTION_ERRORS):
         raise
     except Exception as error:
-        log.exception("delivery_failed", **_name(knock))
+        log.exception("delivery_failed", **name_knock(knock))
         failure = InternalError("Something went wrong on our side.")
         _record(knock, Rejection("internal", failure))
         raise failure from error
@@ -142,27 +104,47 @@ def _is_pool_exhausted(error: Exception) -> bool:
     return isinstance(error.__cause__, PoolTimeout | TooManyRequests)
 
 
-def _receive(knock: Knock) -> Receipt:
-    request, target = knock.request, knock.target
-    if request.is_oversized:
-        raise Rejection("payload_too_large", _refuse_size())
-    if not target.is_active:
-        _spend_effort(request, knock.now)
-        if request.method == "POST":
-            raise Rejection("destination_inactive", UnknownDestination())
-        raise UnknownDestination
-    if request.method != "POST":
-        raise PostOnly
+def _receive(knock: Knock) -> Receipt | Answer:
+    provider = _refuse_at_the_door(knock)
+    asked = _ask_unsigned(knock, provider)
+    if asked is not None:
+        return record_challenge(knock, asked)
     _take_tokens(knock)
-    verdict = verify_request(knock)
+    verdict, answer = prove_request(knock)
     if not verdict.valid:
         raise Rejection(verdict.cause or "internal", SignatureRefused())
+    if answer is not None:
+        return record_challenge(knock, answer)
     try:
         receipt = _accept(understand_request(knock))
     except Unwanted as unwanted:
         receipt = ignore_delivery(knock, event_type=unwanted.event_type)
     _note_use(knock, verdict)
     return receipt
+
+
+def _refuse_at_the_door(knock: Knock) -> Provider:
+    """Size, destination and method; whoever gets past is the preset's to judge."""
+    request, target = knock.request, knock.target
+    if request.is_oversized:
+        raise Rejection("payload_too_large", _refuse_size())
+    if not target.is_active:
+        spend_effort(request, knock.now)
+        if request.method == "POST":
+            raise Rejection("destination_inactive", UnknownDestination())
+        raise UnknownDestination
+    provider = target.read_provider()
+    if request.method not in provider.methods:
+        raise PostOnly
+    return provider
+
+
+def _ask_unsigned(knock: Knock, provider: Provider) -> Answer | None:
+    config = knock.target.read_config()
+    asked = None if config is None else ask_unsigned(knock, provider, config)
+    if isinstance(asked, Refusal):
+        raise Rejection(asked.cause, SignatureRefused())
+    return asked
 
 
 def _take_tokens(knock: Knock) -> None:
@@ -180,80 +162,6 @@ def _take_tokens(knock: Knock) -> None:
         raise Rejection("rate_limited", error) from None
 
 
-def verify_request(knock: Knock) -> Verdict:
-    """Was it signed as the destination requires, at the time of the knock? Never raises."""
-    try:
-        config = knock.target.read_config()
-        if config is None:
-            return Verdict(valid=False, cause="config_invalid")
-        return verify(knock.request, config, knock.target.read_secrets(), knock.now)
-    except SecretUnreadable:
-        log.exception("secret_unreadable", **_name(knock))
-        return Verdict(valid=False, cause="config_invalid")
-    except Exception:
-        # Fails closed: whatever goes wrong here, nobody gets in.
-        log.exception("verification_failed", **_name(knock))
-        return Verdict(valid=False, cause="internal")
-
-
-def _spend_effort(request: ReceivedRequest, now: dt.datetime) -> None:
-    """As much as verifying would take, so that time does not tell which destinations exist."""
-    verify(request, PROVIDERS[DEFAULT_PRESET].verification, (), now)
-
-
-def understand_request(knock: Knock) -> Arrival:
-    """Parse the body, read its type and take from it what the input needs.
-
-    Raises:
-        Rejection: it is not what the destination takes.
-        Unwanted: the destination ignores its event type.
-    """
-    payload = _parse(knock.request.body)
-    options = knock.target.options
-    event_type = read_event_type(payload)
-    has_good_type = event_type is not None and is_event_type(event_type)
-    if not is_accepted(event_type, knock.target.accepted_event_types):
-        if options.on_unaccepted_event == "ignore":
-            raise Unwanted(event_type if has_good_type else None)
-        detail = "The destination does not accept this event type."
-        error = Unprocessable(detail, errors=[FieldError("", "event_type_not_accepted", detail)])
-        raise Rejection(
-            "event_type_not_accepted", error, event_type=event_type if has_good_type else None
-        )
-    _check_schema(options.input_schema, payload, event_type)
-    payload = _transform(options.output_transform, payload, event_type)
-    mapped = map_fields(payload, knock.target.field_mapping)
-    if event_type is not None and not has_good_type:
-        mapped.notes.append("The payload's event type is no event type.")
-        event_type = None
-    return Arrival(knock=knock, payload=payload, event_type=event_type, mapped=mapped)
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return parse_json(body)
-    except MalformedJson as error:
-        problem = BadRequest(str(error), errors=[FieldError("", error.code, str(error))])
-        raise Rejection("unparsable", problem) from None
-
-
-def _check_schema(schema: Mapping[str, Any] | None, payload: Any, event_type: str | None) -> None:
-    errors = [] if schema is None else find_schema_errors(schema, payload)
-    if errors:
-        detail = "; ".join(f"{error.pointer or '/'}: {error.detail}" for error in errors[:3])
-        error = Unprocessable(f"The payload breaks the input_schema: {detail}", errors=errors)
-        raise Rejection("schema_invalid", error, event_type=event_type)
-
-
-def _transform(transform: Mapping[str, Any] | None, payload: Any, event_type: str | None) -> Any:
-    try:
-        return apply_transform(transform, payload)
-    except TransformFailed as failure:
-        detail = f"The output_transform does not work on this payload: {failure}"
-        error = Unprocessable(detail, errors=[FieldError("", "transform_failed", detail)])
-        raise Rejection("transform_failed", error, event_type=event_type) from None
-
-
 def _accept(arrival: Arrival) -> Receipt:
     try:
         return accept_delivery(arrival)
@@ -268,7 +176,7 @@ def _record(knock: Knock, rejection: Rejection) -> None:
         cause=rejection.cause,
         payload_event_type=rejection.event_type,
     )
-    log.info("delivery_rejected", cause=rejection.cause, **_name(knock))
+    log.info("delivery_rejected", cause=rejection.cause, **name_knock(knock))
     with transaction.atomic():
         write_entry(knock, entry)
 
@@ -283,7 +191,7 @@ def _note_use(knock: Knock, verdict: Verdict) -> None:
         note_use(signer.id, now=knock.now)
     except DatabaseError:
         # What was accepted stays accepted; the next delivery notes it.
-        log.warning("secret_use_not_noted", exc_info=True, **_name(knock))
+        log.warning("secret_use_not_noted", exc_info=True, **name_knock(knock))
 
 
 def _refuse_unknown(request: ReceivedRequest) -> ServiceError:
@@ -292,11 +200,3 @@ def _refuse_unknown(request: ReceivedRequest) -> ServiceError:
 
 def _refuse_size() -> PayloadTooLarge:
     return PayloadTooLarge("The body is larger than 1 MiB.")
-
-
-def _name(knock: Knock) -> dict[str, str]:
-    return {
-        "destination_id": str(knock.target.id),
-        "delivery_id": str(knock.ids.delivery_id),
-        "workspace_id": str(knock.target.workspace_id),
-    }

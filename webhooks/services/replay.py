@@ -20,8 +20,9 @@ from webhooks.services.ledger import (
     find_delivery,
     read_request,
 )
-from webhooks.services.receipt import Rejection, Unwanted, understand_request, verify_request
+from webhooks.services.proving import prove_request
 from webhooks.services.targets import find_target
+from webhooks.services.understanding import Rejection, Unwanted, understand_request
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError
 
@@ -91,7 +92,7 @@ def replay_delivery(
     if not knock.target.is_active:
         raise ReplayRefused("destination_inactive", "The destination is inactive.")
     if delivery.cause in _UNVERIFIED:
-        verdict = verify_request(knock)
+        verdict, _ = prove_request(knock)
         if not verdict.valid:
             cause = verdict.cause or "internal"
             raise ReplayRefused(cause, f"The request still does not verify: {cause}.")

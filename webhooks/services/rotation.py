@@ -45,12 +45,12 @@ def rotate_secret(
         SecretRefused: the given secret is too short or too long.
         RotationOverlaps: the previous rotation has not ended yet.
     """
-    chosen = choose_secret(secret)
     expires_at = now + dt.timedelta(seconds=overlap_seconds)
     with transaction.atomic():
         destination = lock_destination(workspace_id=workspace_id, destination_id=destination_id)
+        chosen = choose_secret(secret, destination.verification)
         _end_current(destination.pk, expires_at=expires_at, now=now)
-        add_secret(destination.pk, chosen)
+        add_secret(destination.pk, chosen, destination.verification)
         destination.save(update_fields=["updated_at"])
     log.info("secret_rotated", destination_id=str(destination_id), caller=str(caller))
     return chosen, expires_at

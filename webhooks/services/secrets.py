@@ -2,42 +2,64 @@
 
 import base64
 import datetime as dt
+import hashlib
 import secrets as randomness
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from webhooks.models import DestinationSecret
+from webhooks.providers import build_config, find_provider
+from webhooks.rules.signature import Secret
 from webhooks.rules.verification_checks import check_secret
-from workspaces.rules.problems import Unprocessable
+from workspaces.rules.problems import FieldError, Unprocessable
 from workspaces.services import decrypt_secret, encrypt_secret
 
 PREFIX = "whsec_"
 HINT_LENGTH = 4
+_TOKEN_SCHEMES = ("token", "basic")
+# What only the sender can make.
+_GIVEN_SCHEMES = ("basic", "ed25519", "ecdsa_p256")
+# What stands before the SHA-256 of a token, which is all that is kept of it.
+_DIGEST_MARK = b"\x00sha256:"
 
 
 class SecretRefused(Unprocessable):
-    """The secret that the caller gave is too short or too long."""
+    """The secret is missing, too short or too long, or it is none of its scheme."""
 
 
-def choose_secret(given: str | None) -> str:
+def choose_secret(given: str | None, verification: Mapping[str, Any]) -> str:
     """The caller's own secret, else a new one: ``whsec_`` and base64 of 32 random bytes.
+
+    ``verification`` is the checked document of the destination.
 
     Raises:
         SecretRefused: the given one does not do.
     """
+    config = build_config(verification)
     if given is None:
+        if config.scheme in _GIVEN_SCHEMES:
+            detail = "The sender's own key or user:password is needed here."
+            raise SecretRefused(detail, errors=[FieldError("/secret", "required", detail)])
         return PREFIX + base64.b64encode(randomness.token_bytes(32)).decode()
-    error = check_secret(given)
+    is_chosen_elsewhere = find_provider(verification).is_secret_chosen_elsewhere
+    error = check_secret(given, config, is_chosen_elsewhere=is_chosen_elsewhere)
     if error is not None:
         raise SecretRefused(error.detail, errors=[error])
     return given
 
 
-def add_secret(destination_id: UUID, secret: str) -> DestinationSecret:
-    """Store a secret, encrypted, as the destination's newest."""
+def add_secret(
+    destination_id: UUID, secret: str, verification: Mapping[str, Any]
+) -> DestinationSecret:
+    """Store a secret, encrypted, as the destination's newest; of a token only its SHA-256."""
+    kept = secret.encode()
+    if build_config(verification).scheme in _TOKEN_SCHEMES:
+        kept = _DIGEST_MARK + hashlib.sha256(kept).hexdigest().encode()
     return DestinationSecret.objects.create(
         destination_id=destination_id,
-        ciphertext=encrypt_secret(secret),
+        ciphertext=encrypt_secret(kept),
         hint=secret[-HINT_LENGTH:],
     )
 
@@ -50,6 +72,14 @@ def read_secret(ciphertext: bytes) -> bytes:
         SecretUnreadable: none of the configured keys decrypts it.
     """
     return decrypt_secret(ciphertext)
+
+
+def open_secret(secret_id: UUID, kept: bytes, expires_at: dt.datetime | None) -> Secret:
+    """The secret as the rules compare with it."""
+    if not kept.startswith(_DIGEST_MARK):
+        return Secret(secret_id, kept, expires_at)
+    digest = bytes.fromhex(kept.removeprefix(_DIGEST_MARK).decode())
+    return Secret(secret_id, digest, expires_at, is_digest=True)
 
 
 def note_use(secret_id: UUID, *, now: dt.datetime) -> None:

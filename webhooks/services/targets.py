@@ -10,11 +10,12 @@ from uuid import UUID
 
 from django.db import connection
 
-from webhooks.providers import CONFIGS, build_config
+from webhooks.providers import CONFIGS, PROVIDERS, Provider, build_config
 from webhooks.rules.signature import Secret
-from webhooks.rules.verification import VerificationConfig
+from webhooks.rules.verification import DEFAULT_PRESET, VerificationConfig
 from webhooks.rules.verification_checks import check_verification
-from webhooks.services.secrets import read_secret
+from webhooks.rules.verification_document import choose_preset
+from webhooks.services.secrets import open_secret, read_secret
 from workspaces.rules.ids import parse_id
 
 # Newest first; more than a few only wait for the next rotation to remove them.
@@ -76,6 +77,10 @@ class Target:
         """How requests are verified; None when this version does not understand what is stored."""
         return _read_verification(self.verification)
 
+    def read_provider(self) -> Provider:
+        """The preset; the native one when this version does not know what is stored."""
+        return _read_provider(self.verification)
+
     def read_secrets(self) -> list[Secret]:
         """The secrets in plain, newest first.
 
@@ -83,7 +88,7 @@ class Target:
             SecretUnreadable: the keys that encrypted them are no longer configured.
         """
         return [
-            Secret(secret.id, read_secret(secret.ciphertext), secret.expires_at)
+            open_secret(secret.id, read_secret(secret.ciphertext), secret.expires_at)
             for secret in self.secrets
         ]
 
@@ -138,3 +143,10 @@ def _read_verification(text: str) -> VerificationConfig | None:
 @lru_cache(maxsize=1024)
 def _read_options(text: str) -> Options:
     return Options(**json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _read_provider(text: str) -> Provider:
+    preset = choose_preset(json.loads(text))
+    known = preset if isinstance(preset, str) and preset in PROVIDERS else DEFAULT_PRESET
+    return PROVIDERS[known]

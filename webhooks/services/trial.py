@@ -19,8 +19,9 @@ from webhooks.rules.received import ReceivedRequest
 from webhooks.services.acceptance import FIRED, Arrival, UnknownDestination, describe_event
 from webhooks.services.destinations import find_destination
 from webhooks.services.ledger import Knock
-from webhooks.services.receipt import Rejection, Unwanted, understand_request, verify_request
+from webhooks.services.proving import prove_request
 from webhooks.services.targets import find_target
+from webhooks.services.understanding import Rejection, Unwanted, understand_request
 
 VERIFY, PARSE, TYPE, SCHEMA = "verify", "parse", "event_type", "input_schema"
 TRANSFORM, FILTER, INPUT = "output_transform", "event_filter", "input"
@@ -85,7 +86,7 @@ def try_request(
         raise UnknownDestination
     trial = Trial()
     knock = Knock(request=request, target=target, now=now, started=time.perf_counter())
-    verdict = verify_request(knock)
+    verdict, _ = prove_request(knock)
     if verdict.valid:
         trial.steps.append((VERIFY, None, None))
     else:

@@ -1,0 +1,1 @@
+"""Destinations, their deliveries, and what may send: a module each."""
