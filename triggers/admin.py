@@ -10,7 +10,15 @@ from django.http import HttpRequest
 
 from runs.services import list_runs
 from triggers import services
-from triggers.models import Fire, SchedulerHeartbeat, ScheduleState, Trigger
+from triggers.models import (
+    Backfill,
+    Fire,
+    SchedulerGap,
+    SchedulerHeartbeat,
+    ScheduleState,
+    TimezoneData,
+    Trigger,
+)
 from triggers.rules.cron_fields import InvalidSchedule
 from triggers.rules.describe import describe_schedule
 from triggers.rules.ledger import OUTCOMES
@@ -150,6 +158,24 @@ class SchedulerHeartbeatAdmin(ReadOnlyAdmin[SchedulerHeartbeat]):
     ordering = ("name",)
     id_fields = ()
     text_fields = ("name",)
+
+
+@admin.register(SchedulerGap)
+class SchedulerGapAdmin(ReadOnlyAdmin[SchedulerGap]):
+    list_display = ("id", "started_at", "ended_at")
+
+
+@admin.register(TimezoneData)
+class TimezoneDataAdmin(ReadOnlyAdmin[TimezoneData]):
+    list_display = ("__str__",)
+
+
+@admin.register(Backfill)
+class BackfillAdmin(ReadOnlyAdmin[Backfill]):
+    list_display = ("id", "workspace_slug", "trigger", "status", "created_at")
+    list_filter = (WorkspaceFilter, "status")
+    list_select_related = ("trigger",)
+    id_fields = ("id", "trigger_id")
 
 
 def describe_when(trigger: Trigger) -> str | None:

@@ -139,15 +139,15 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         self._schedule_asked_at = 0.0
         self._chores = [
             _Chore("fire_due_triggers", self._fire_due, 0.0),
-            _Chore("start_due_calls", _start_due_calls, 1.0),
-            _Chore("report_finished_calls", _report_finished_calls, 1.0),
+            _Chore("start_due_calls", _at_now(start_due_calls), 1.0),
+            _Chore("report_finished_calls", _at_now(report_finished_calls), 1.0),
             _Chore("ring_due_queues", ring_due_queues, 1.0),
             _Chore("reap_expired_leases", reap_expired_leases, 2.0),
             _Chore("fail_late_starts", fail_late_starts, 2.0),
-            _Chore("resume_elapsed_pauses", _resume_elapsed, 2.0),
-            _Chore("advance_backfills", lambda: advance_backfills(now=read_now()), 1.0),
+            _Chore("resume_elapsed_pauses", _at_now(resume_elapsed_pauses, caller=BEAT), 2.0),
+            _Chore("advance_backfills", _at_now(advance_backfills), 1.0),
             _Chore("record_heartbeat", self._record_heartbeat, 2.0),
-            _Chore("forget_dead_heartbeats", _forget_dead_heartbeats, 3600.0),
+            _Chore("forget_dead_heartbeats", _at_now(forget_dead_heartbeats), 3600.0),
         ]
         super().__init__(*args, **kwargs)
 
@@ -286,17 +286,5 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         self._heap_invalidated = True
 
 
-def _forget_dead_heartbeats() -> None:
-    forget_dead_heartbeats(now=read_now())
-
-
-def _start_due_calls() -> None:
-    start_due_calls(now=read_now())
-
-
-def _report_finished_calls() -> None:
-    report_finished_calls(now=read_now())
-
-
-def _resume_elapsed() -> None:
-    resume_elapsed_pauses(caller=BEAT, now=read_now())
+def _at_now(chore: Callable[..., object], **options: Any) -> Callable[[], object]:
+    return lambda: chore(now=read_now(), **options)

@@ -61,8 +61,8 @@ class DestinationBodySerializer(StrictSerializer):
     )
     verification = ObjectField(
         required=False,
-        help_text="`{preset, require_timestamp?, tolerance_seconds?}`; the preset is `clockhook`"
-        " where nothing else is said.",
+        help_text="`{preset}`, the name of a sender, and whatever differs from it; the preset is"
+        " `clockhook` where nothing else is said.",
     )
     input_schema = ObjectField(
         allow_null=True,
@@ -98,7 +98,7 @@ class DestinationBodySerializer(StrictSerializer):
     secret = TextField(
         required=False,
         write_only=True,
-        help_text="The sender's own secret, at least 16 bytes; without it one is made.",
+        help_text="The sender's own secret, key or user:password; without it one is made.",
     )
 
     class Meta:

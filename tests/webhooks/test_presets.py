@@ -188,7 +188,8 @@ def test_without_or_with_another_secret_nothing_passes(path: Path) -> None:
     if "secret" not in case:
         assert examine(case, fetched={})["cause"] == "internal"
         return
-    for secret in (None, "", [], "another secret of some length"):
+    others: tuple[Any, ...] = (None, "", [], "another secret of some length")
+    for secret in others:
         assert examine(case, secret=secret)["valid"] is False, secret
     assert examine(case, secret=None)["cause"] == "config_invalid"
 

@@ -276,7 +276,7 @@ def test_r6_a_failure_inside_verification_refuses(
     def explode(*_: Any) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("webhooks.services.receipt.verify", explode)
+    monkeypatch.setattr("webhooks.services.proving.verify", explode)
     expect_problem(sender.post(destination), 401, "unauthorized")
     assert read_only_delivery(destination).cause == "internal"
     assert_nothing_fired()
