@@ -218,7 +218,7 @@ def _wait_for_stack(
     while time.monotonic() < deadline:
         if supervisor.poll() is not None:
             break
-        answer = run_command(environment, "bootstrap", "--json")
+        answer = run_command(environment, "bootstrap", "--json", seconds=READY_SECONDS)
         if answer.returncode == 0:
             made = json.loads(answer.stdout)
             names = ("base_url", "workspace_id", "api_key", "database_url", "redis_url")
