@@ -16,7 +16,7 @@ TOUR_SECONDS = 200
 CALL = re.compile(r"^(\S+) → (trigger\.fired → .*)$", re.MULTILINE)
 CHAIN = re.compile(r"^(\S+) AUTOMATION (\S+) (\S+)$", re.MULTILINE)
 # The last promise, the ledger after it, and what comes then.
-LEDGER = re.compile(r"^(\S+Z)\n(\{.*^\})\n(.*)\Z", re.MULTILINE | re.DOTALL)
+LEDGER = re.compile(r"^(\S+Z)\n(\{.*^\})\n([^\n]*)\n(.*)\Z", re.MULTILINE | re.DOTALL)
 
 
 def read_tour() -> str:
@@ -72,10 +72,11 @@ def test_the_tour_shows_a_fire_a_duplicate_and_a_refusal(tour: str) -> None:
 def test_the_tour_sees_the_clock_fire_at_the_instant_that_it_promised(tour: str) -> None:
     found = LEDGER.search(tour)
     assert found is not None, tour
-    promised, fires, is_active = found.groups()
+    promised, fires, answer, is_active = found.groups()
     by_clock, by_hand = json.loads(fires)["items"]
     assert (by_clock["cause"], by_clock["scheduled_for"]) == ("schedule", promised)
     assert (by_hand["cause"], by_hand["outcome"]) == ("manual", "fired")
+    assert answer.startswith("It fired at ")
     assert is_active.startswith("False\n")
 
 

@@ -2,9 +2,8 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import structlog
 from django.db import connection, transaction
@@ -17,11 +16,11 @@ from triggers.rules.catch_up import MissedRange, OwedDecision, settle_owed_slots
 from triggers.services.planning import (
     FIRED,
     Cause,
-    NewFire,
     PlannedFire,
     plan_fire,
     write_fires,
 )
+from triggers.services.settled import Settled, advance_schedules
 from triggers.services.slots import (
     compute_next_slot,
     find_due_time,
@@ -35,7 +34,6 @@ from triggers.services.unfired import (
     plan_refused_slot,
     plan_unfired_slot,
 )
-from workspaces.rules.inserts import write_array
 from workspaces.rules.times import render_time
 from workspaces.services import find_archived, new_id
 
@@ -63,23 +61,6 @@ FROM triggers_schedulestate
 WHERE due_at <= statement_timestamp() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
-_TIME = "timestamp with time zone"
-_ADVANCE = """
-UPDATE triggers_schedulestate s SET next_fire_at = m.next_fire_at, due_at = m.due_at,
-    fire_count = s.fire_count + m.fired,
-    last_scheduled_at = coalesce(m.last_scheduled_at, s.last_scheduled_at),
-    last_fire_id = coalesce(m.last_fire_id, s.last_fire_id),
-    last_run_at = coalesce(m.last_run_at, s.last_run_at),
-    misfire_count = CASE WHEN m.is_on_time THEN 0 ELSE s.misfire_count + m.missed END,
-    last_misfire_at = coalesce(m.last_misfire_at, s.last_misfire_at)
-FROM unnest(%(ids)s::uuid[], %(next)s::timestamptz[], %(due)s::timestamptz[], %(fired)s::int[],
-    %(scheduled)s::timestamptz[], %(fires)s::uuid[],
-    %(ran)s::timestamptz[], %(on_time)s::bool[], %(missed)s::int[], %(misfires)s::timestamptz[])
-    AS m(id, next_fire_at, due_at, fired, last_scheduled_at, last_fire_id, last_run_at, is_on_time,
-        missed, last_misfire_at)
-WHERE s.trigger_id = m.id
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class DueBatch:
@@ -89,21 +70,6 @@ class DueBatch:
     fired: int = 0
     lag_seconds: float = 0.0
     is_full: bool = False
-
-
-@dataclass(slots=True)
-class Settled:
-    """One trigger's debt, settled: its rows, and where its schedule goes on."""
-
-    trigger_id: uuid.UUID
-    next_fire_at: dt.datetime | None
-    due_at: dt.datetime | None = None
-    plans: list[PlannedFire] = field(default_factory=list)
-    events: list[NewEvent] = field(default_factory=list)
-    last_fired: NewFire | None = None
-    missed_count: int = 0
-    last_missed: dt.datetime | None = None
-    is_on_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,32 +253,3 @@ def _pause(trigger: Trigger, *, reason: str, now: dt.datetime) -> Settled:
         effective_at=now,
     )
     return Settled(trigger.id, None, events=[event])
-
-
-def advance_schedules(
-    settled: Sequence[Settled], written: Collection[uuid.UUID], *, now: dt.datetime
-) -> None:
-    """Move the due rows on; count what was missed and which of the fires were ``written``."""
-    ordered = sorted(settled, key=lambda one: one.trigger_id)
-    fired = [one.last_fired for one in ordered]
-    columns: dict[str, tuple[str, list[Any]]] = {
-        "ids": ("uuid", [one.trigger_id for one in ordered]),
-        "next": (_TIME, [one.next_fire_at for one in ordered]),
-        "due": (_TIME, [one.due_at for one in ordered]),
-        "fired": (
-            "integer",
-            [
-                sum(plan.run is not None and plan.fire.id in written for plan in one.plans)
-                for one in ordered
-            ],
-        ),
-        "scheduled": (_TIME, [fire.scheduled_for if fire else None for fire in fired]),
-        "fires": ("uuid", [fire.id if fire else None for fire in fired]),
-        "ran": (_TIME, [now if fire else None for fire in fired]),
-        "on_time": ("boolean", [one.is_on_time for one in ordered]),
-        "missed": ("integer", [one.missed_count for one in ordered]),
-        "misfires": (_TIME, [one.last_missed for one in ordered]),
-    }
-    parameters = {name: write_array(*column) for name, column in columns.items()}
-    with connection.cursor() as cursor:
-        cursor.execute(_ADVANCE, parameters)

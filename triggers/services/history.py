@@ -14,9 +14,10 @@ from actions.services import find_action, load_actions
 from events.services import append_events
 from runs.services import PastStep, record_run
 from triggers.models import Fire, Trigger
-from triggers.services.due import Due, advance_schedules, settle_debt
+from triggers.services.due import Due, settle_debt
 from triggers.services.firing import build_manual_cause, build_webhook_cause
 from triggers.services.planning import Cause, PlannedFire, plan_fire
+from triggers.services.settled import advance_schedules
 from triggers.services.slots import compute_next_slot
 from workspaces.rules.callers import Caller
 from workspaces.services import mint_ids_of
