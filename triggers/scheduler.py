@@ -6,6 +6,7 @@ leads.
 """
 
 import datetime as dt
+import gc
 import os
 import socket
 import time
@@ -153,6 +154,10 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         with _open_session() as session:
             session.execute("SELECT pg_advisory_lock(%s)", [SETUP_LOCK])
             super().setup_schedule()
+        # What Django and Celery hold stays: collections under way need not walk it (a fifth of a
+        # batch's CPU time).
+        gc.collect()
+        gc.freeze()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """One round; the seconds to sleep. Nothing escapes: an exception here would end Beat."""
