@@ -14,7 +14,8 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from tests.factories import TriggerFactory
 from triggers import scheduler as module
 from triggers.models import Fire, SchedulerHeartbeat
-from triggers.scheduler import Leadership, TriggerScheduler
+from triggers.scheduler import TriggerScheduler
+from triggers.services import Leadership
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,6 +22,7 @@ from triggers.services.heartbeats import (
     list_live_heartbeats,
     record_heartbeat,
 )
+from triggers.services.leadership import Leadership, open_session
 from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID
 from triggers.services.reads import (
     TriggerNotFound,
@@ -40,6 +41,7 @@ __all__ = [
     "ExternalKeyTaken",
     "Fire",
     "FireResult",
+    "Leadership",
     "ScheduleState",
     "SchedulerHeartbeat",
     "Trigger",
@@ -56,6 +58,7 @@ __all__ = [
     "list_trigger_history",
     "list_triggers",
     "load_trigger",
+    "open_session",
     "pause_trigger",
     "read_limits",
     "read_seconds_to_next_slot",
