@@ -95,23 +95,24 @@ def make_due_triggers(scene: Scene, count: int) -> None:
 
 
 def make_many_triggers(scene: Scene, count: int, *, due: int) -> None:
-    """Triggers by the million, of which ``due`` have just come due; the others' time comes in an
-    hour to a month.
+    """Triggers by the million, of which ``due`` have just come due; the others' time comes in two
+    hours to a month.
     """
+    make_due_triggers(scene, 1)
+    # Copies of that one, whatever columns it has.
     query(
-        "INSERT INTO triggers_trigger (id, workspace_id, action_id, name, event_type,"
-        " input_template, schedule, timezone, dst_gap, dst_overlap, catch_up_policy,"
-        " misfire_grace_seconds, priority, metadata, is_active, source, created_by, updated_at)"
-        " SELECT gen_random_uuid(), %s, %s, 'trigger ' || number, 'bench.due', '{}',"
-        " '0 * * * *', 'UTC', 'shift', 'first', 'coalesce', 3600, 5, '{}', true, 'dynamic',"
-        " 'bench', now() FROM generate_series(1, %s) AS number",
-        [scene.workspace_id, scene.action.id, count],
+        "INSERT INTO triggers_trigger SELECT copy.* FROM triggers_trigger one,"
+        " generate_series(2, %s) AS number, jsonb_populate_record(one,"
+        " jsonb_build_object('id', gen_random_uuid(), 'name', 'trigger ' || number)) AS copy",
+        [count],
     )
     query(
-        "INSERT INTO triggers_schedulestate (trigger_id, next_fire_at, misfire_count)"
-        " SELECT id, date_trunc('hour', now()) + CASE WHEN row_number() OVER () <= %s"
-        " THEN interval '0' ELSE interval '2 hours' + random() * interval '30 days' END, 0"
-        " FROM triggers_trigger",
+        "INSERT INTO triggers_schedulestate SELECT copy.* FROM triggers_schedulestate one,"
+        " (SELECT id, CASE WHEN row_number() OVER () < %s THEN date_trunc('hour', now())"
+        " ELSE now() + interval '2 hours' + random() * interval '30 days' END AS slot"
+        " FROM triggers_trigger WHERE id NOT IN (SELECT trigger_id FROM triggers_schedulestate))"
+        " AS added, jsonb_populate_record(one, jsonb_build_object("
+        "'trigger_id', added.id, 'next_fire_at', slot, 'due_at', slot)) AS copy",
         [due],
     )
     query("VACUUM ANALYZE triggers_trigger")

@@ -14,8 +14,8 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from tests.factories import TriggerFactory
 from triggers import scheduler as module
 from triggers.models import Fire, SchedulerGap, SchedulerHeartbeat
-from triggers.scheduler import Leadership, TriggerScheduler
-from triggers.services import create_backfill
+from triggers.scheduler import TriggerScheduler
+from triggers.services import Leadership, create_backfill
 from workspaces.rules.callers import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -39,6 +39,7 @@ from triggers.services.history import (
     record_slots,
     record_webhook,
 )
+from triggers.services.leadership import Leadership, open_session
 from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID
 from triggers.services.previews import (
     Preview,
@@ -67,6 +68,7 @@ __all__ = [
     "ExternalKeyTaken",
     "Fire",
     "FireResult",
+    "Leadership",
     "Outage",
     "Preview",
     "ScheduleState",
@@ -94,6 +96,7 @@ __all__ = [
     "list_triggers",
     "list_upcoming_runs",
     "load_trigger",
+    "open_session",
     "pause_trigger",
     "plan_backfill",
     "preview_schedule",
