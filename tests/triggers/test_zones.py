@@ -173,8 +173,9 @@ def test_a_daily_job_runs_once_on_every_local_day_around_every_change(zone: str)
 
 
 def name_day(slot: datetime, text: str, change: Change) -> date:
-    """The local day whose slot this is: one moved out of a gap before midnight comes a day later."""
-    at = time(*(int(field) for field in reversed(text.split()[:2])))
+    """The local day whose slot this is: out of a gap before midnight it comes a day late."""
+    minute, hour, *_ = text.split()
+    at = time(int(hour), int(minute))
     local, skipped = change.read_wall(slot), (change.at + change.before).replace(tzinfo=None)
     if local.time() == at or slot != change.at:
         return local.date()
