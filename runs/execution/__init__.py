@@ -4,7 +4,7 @@ from runs.execution.claim import find_due_queues
 from runs.execution.drain import drain_queue
 from runs.execution.reap import fail_late_starts, reap_expired_leases
 from runs.execution.settle import choose_move
-from runs.execution.transitions import Move, write_transitions
+from runs.execution.transitions import Move, release_held, write_transitions
 
 __all__ = [
     "Move",
@@ -13,5 +13,6 @@ __all__ = [
     "fail_late_starts",
     "find_due_queues",
     "reap_expired_leases",
+    "release_held",
     "write_transitions",
 ]

@@ -29,26 +29,45 @@ from runs.doorbell import ring
 from runs.execution import choose_move, write_transitions
 from runs.models import Run
 from runs.rules import states
+from runs.rules.lanes import name_lane
 from runs.services.cancelling import cancel_call, cancel_run
+from runs.services.holding import (
+    LiveRun,
+    apply_new_caps,
+    cancel_runs,
+    guard_runs,
+    guard_trigger,
+    read_live_runs,
+    read_recent_ends,
+    release_stranded_runs,
+)
 from runs.services.reads import find_run, list_run_events, list_runs
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
 from workspaces.services import new_id
 
 __all__ = [
+    "LiveRun",
     "NewRun",
     "OutboundCall",
     "Run",
+    "apply_new_caps",
     "cancel_call",
     "cancel_run",
+    "cancel_runs",
     "fail_late_starts",
     "find_call",
     "find_run",
+    "guard_runs",
+    "guard_trigger",
     "list_calls",
     "list_run_events",
     "list_runs",
+    "read_live_runs",
     "read_queue_depths",
+    "read_recent_ends",
     "reap_expired_leases",
+    "release_stranded_runs",
     "report_finished_calls",
     "rerun_run",
     "ring_due_queues",
@@ -106,7 +125,7 @@ def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     Run.objects.insert_rows([_build_run(new, now=now) for new in new_runs])
     fired = [new for new in new_runs if new.family == states.TRIGGER]
     append_events([_build_fired_event(new, now=now) for new in fired])
-    for queue, count in Counter(new.action.queue for new in new_runs).items():
+    for queue, count in Counter(_choose_lane(new.action) for new in new_runs).items():
         transaction.on_commit(partial(ring, queue, count), robust=True)
 
 
@@ -144,6 +163,8 @@ def rerun_run(
     )
     with transaction.atomic():
         start_runs([new], now=now)
+        if original.guards_overlap:
+            guard_runs({new.run_id: None})
     return Run.objects.get(id=new.run_id)
 
 
@@ -212,6 +233,10 @@ def _build_dispatch(call: DueCall) -> NewRun:
     )
 
 
+def _choose_lane(action: ActionSpec) -> str:
+    return name_lane(action.queue, is_capped=action.max_concurrency is not None)
+
+
 def _build_run(new: NewRun, *, now: dt.datetime) -> Run:
     deadline = new.start_deadline_seconds
     return Run(
@@ -222,7 +247,7 @@ def _build_run(new: NewRun, *, now: dt.datetime) -> Run:
         action_id=new.action.id,
         action_type=new.action.action_type,
         family=new.family,
-        queue=new.action.queue,
+        queue=_choose_lane(new.action),
         status=states.QUEUED,
         cause=new.cause,
         triggered_by=new.triggered_by,
