@@ -9,6 +9,7 @@ import datetime as dt
 import os
 import socket
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from runs.services import (
+    apply_new_caps,
     fail_late_starts,
     reap_expired_leases,
+    release_stranded_runs,
     report_finished_calls,
     ring_due_queues,
     start_due_calls,
@@ -31,6 +34,7 @@ from runs.services import (
 from triggers.services import (
     fire_due_triggers,
     forget_dead_heartbeats,
+    pause_failing_triggers,
     read_seconds_to_next_slot,
     record_heartbeat,
     resume_elapsed_pauses,
@@ -133,17 +137,21 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         self._fires = 0
         self._lag = 0.0
         self._backoff = 0.0
+        self._failing_after: uuid.UUID | None = None
         self._schedule_asked_at = 0.0
         self._chores = [
             _Chore("fire_due_triggers", self._fire_due, 0.0),
-            _Chore("start_due_calls", _start_due_calls, 1.0),
-            _Chore("report_finished_calls", _report_finished_calls, 1.0),
+            _Chore("start_due_calls", _at_now(start_due_calls), 1.0),
+            _Chore("report_finished_calls", _at_now(report_finished_calls), 1.0),
             _Chore("ring_due_queues", ring_due_queues, 1.0),
             _Chore("reap_expired_leases", reap_expired_leases, 2.0),
             _Chore("fail_late_starts", fail_late_starts, 2.0),
+            _Chore("release_stranded_runs", release_stranded_runs, 5.0),
+            _Chore("apply_new_caps", _at_now(apply_new_caps), 5.0),
+            _Chore("pause_failing_triggers", self._pause_failing, 2.0),
             _Chore("resume_elapsed_pauses", _resume_elapsed, 2.0),
             _Chore("record_heartbeat", self._record_heartbeat, 2.0),
-            _Chore("forget_dead_heartbeats", _forget_dead_heartbeats, 3600.0),
+            _Chore("forget_dead_heartbeats", _at_now(forget_dead_heartbeats), 3600.0),
         ]
         super().__init__(*args, **kwargs)
 
@@ -206,6 +214,11 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
             self._lag = max(self._lag, batch.lag_seconds)
             if not batch.is_full or time.monotonic() >= until:
                 return
+
+    def _pause_failing(self) -> None:
+        self._failing_after = pause_failing_triggers(
+            after=self._failing_after, caller=BEAT, now=read_now()
+        )
 
     def _record_heartbeat(self) -> None:
         record_heartbeat(
@@ -281,16 +294,8 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         self._heap_invalidated = True
 
 
-def _forget_dead_heartbeats() -> None:
-    forget_dead_heartbeats(now=read_now())
-
-
-def _start_due_calls() -> None:
-    start_due_calls(now=read_now())
-
-
-def _report_finished_calls() -> None:
-    report_finished_calls(now=read_now())
+def _at_now(chore: Callable[..., object]) -> Callable[[], object]:
+    return lambda: chore(now=read_now())
 
 
 def _resume_elapsed() -> None:

@@ -1,6 +1,8 @@
 """The verbs of triggers."""
 
 from triggers.models import Fire, SchedulerHeartbeat, ScheduleState, Trigger
+from triggers.rules.flow import LIMITED
+from triggers.services.auto_pause import pause_failing_triggers
 from triggers.services.definitions import (
     ExternalKeyTaken,
     create_trigger,
@@ -12,11 +14,13 @@ from triggers.services.definitions import (
 )
 from triggers.services.due import DueBatch, fire_due_triggers, read_seconds_to_next_slot
 from triggers.services.firing import (
+    FireLimited,
     FireResult,
     fire_from_webhook,
     fire_trigger_by_hand,
     load_trigger,
 )
+from triggers.services.flow import has_flow_control
 from triggers.services.heartbeats import (
     forget_dead_heartbeats,
     list_live_heartbeats,
@@ -36,9 +40,11 @@ __all__ = [
     "ACTION_DISABLED",
     "FIRED",
     "INPUT_INVALID",
+    "LIMITED",
     "DueBatch",
     "ExternalKeyTaken",
     "Fire",
+    "FireLimited",
     "FireResult",
     "ScheduleState",
     "SchedulerHeartbeat",
@@ -51,11 +57,13 @@ __all__ = [
     "fire_from_webhook",
     "fire_trigger_by_hand",
     "forget_dead_heartbeats",
+    "has_flow_control",
     "list_fires",
     "list_live_heartbeats",
     "list_trigger_history",
     "list_triggers",
     "load_trigger",
+    "pause_failing_triggers",
     "pause_trigger",
     "read_limits",
     "read_seconds_to_next_slot",

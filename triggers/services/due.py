@@ -240,7 +240,11 @@ def _pause(trigger: Trigger, *, reason: str, now: dt.datetime) -> _Settled:
 
 def _advance(settled: Sequence[_Settled], *, now: dt.datetime) -> None:
     ordered = sorted(settled, key=lambda one: one.trigger_id)
-    fired = [one.last_fired for one in ordered]
+    # Flow control may have turned the slot away since.
+    fired = [
+        one.last_fired if one.last_fired and one.last_fired.outcome == FIRED else None
+        for one in ordered
+    ]
     parameters: dict[str, Any] = {
         "ids": [one.trigger_id for one in ordered],
         "next": [one.next_fire_at for one in ordered],

@@ -10,6 +10,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from actions.services import InputRefused
 from events.rules.globs import is_event_type
+from triggers.services import FireLimited
 from webhooks.providers import PROVIDERS
 from webhooks.rules.payload import is_accepted, map_fields, read_event_type
 from webhooks.rules.received import ReceivedRequest
@@ -192,6 +193,8 @@ def _accept(arrival: Arrival) -> Receipt:
         return accept_delivery(arrival)
     except InputRefused as error:
         raise Rejection("input_invalid", error, event_type=arrival.event_type) from error
+    except FireLimited as error:
+        raise Rejection("fire_limited", error, event_type=arrival.event_type) from error
 
 
 def _record(knock: Knock, rejection: Rejection) -> None:
