@@ -149,7 +149,7 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
             _Chore("release_stranded_runs", release_stranded_runs, 5.0),
             _Chore("apply_new_caps", _at_now(apply_new_caps), 5.0),
             _Chore("pause_failing_triggers", self._pause_failing, 2.0),
-            _Chore("resume_elapsed_pauses", _resume_elapsed, 2.0),
+            _Chore("resume_elapsed_pauses", _at_now(resume_elapsed_pauses, caller=BEAT), 2.0),
             _Chore("record_heartbeat", self._record_heartbeat, 2.0),
             _Chore("forget_dead_heartbeats", _at_now(forget_dead_heartbeats), 3600.0),
         ]
@@ -294,9 +294,5 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         self._heap_invalidated = True
 
 
-def _at_now(chore: Callable[..., object]) -> Callable[[], object]:
-    return lambda: chore(now=read_now())
-
-
-def _resume_elapsed() -> None:
-    resume_elapsed_pauses(caller=BEAT, now=read_now())
+def _at_now(chore: Callable[..., object], **options: Any) -> Callable[[], object]:
+    return lambda: chore(now=read_now(), **options)
