@@ -109,11 +109,14 @@ class Run(models.Model):
                 name="runs_run_claim",
                 condition=models.Q(status="queued", lost_leases=0, waits_for__isnull=True),
             ),
-            # The sweep's and the claim's "which level has something due".
+            # The claim's "which level has something due". Whoever does not say "priority >= 1" does
+            # not get it: see the claim.
             models.Index(
                 fields=["queue", "priority", "available_at"],
                 name="runs_run_due",
-                condition=models.Q(status="queued", lost_leases=0, waits_for__isnull=True),
+                condition=models.Q(
+                    status="queued", lost_leases=0, waits_for__isnull=True, priority__gte=1
+                ),
             ),
             # Runs that lost a lease are claimed alone.
             models.Index(

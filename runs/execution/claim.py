@@ -70,30 +70,33 @@ def build_take(due: str) -> str:
 
 
 _READY = f"""status = 'queued' AND lost_leases = 0 AND waits_for IS NULL AND queue = %(queue)s
-        AND available_at <= {NOW}"""
+    AND available_at <= {NOW}"""
 _AT_LEVEL = f"{_READY} AND priority = (SELECT p FROM level)"  # noqa: S608 - constants only
-_FIRST_WORKSPACE = (
-    f"SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} ORDER BY workspace_id LIMIT 1"  # noqa: S608
-)
+# One step along the claim index. The order is the whole index': no other one gives it.
+_STEP = f"""SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} AND <after>
+    ORDER BY workspace_id, available_at LIMIT 1"""  # noqa: S608 - constants only
 
 
 def _next_workspace(after: str) -> str:
     """SQL for the next workspace with something due at the level, wrapping to the first one."""
-    return f"""SELECT coalesce(
-        (SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} AND workspace_id > {after}
-            ORDER BY workspace_id LIMIT 1),
-        ({_FIRST_WORKSPACE})) AS workspace_id"""  # noqa: S608 - constants only
+    # OFFSET 0 is a fence: the steps are taken once, not once per mention.
+    return f"""SELECT coalesce(({_STEP.replace("<after>", f"workspace_id > {after}")}),
+        ({_STEP.replace("<after>", "true")})) AS workspace_id OFFSET 0"""
 
 
 # level: the highest priority with something due, by one index probe per level; sorting across
-#   levels would walk every delayed retry.
+#   levels would walk every delayed retry. "priority >= 1", always true, opens runs_run_due to the
+#   probe and to nobody else: the statistics of a queue are those of another hour, and trusting them
+#   the planner would read and sort that index' whole backlog for each of the next steps.
 # picked: workspaces with something due there, by a loose scan of the claim index that starts behind
 #   the last one served: one workspace with 100,000 runs does not hold up another's one.
 # due: MATERIALIZED is a fence; without it the planner may lock more rows than LIMIT.
 _CLAIM = f"""
 WITH RECURSIVE level AS MATERIALIZED (
     SELECT p FROM generate_series(10, 1, -1) AS p
-    WHERE EXISTS (SELECT FROM runs_run WHERE {_READY} AND priority = p)
+    CROSS JOIN LATERAL (
+        SELECT FROM runs_run WHERE {_READY} AND priority >= 1 AND priority = p
+        ORDER BY available_at LIMIT 1) probe
     ORDER BY p DESC LIMIT 1
 ), picked AS (
     SELECT workspace_id, workspace_id AS start, 1 AS n FROM ({_next_workspace("%(after)s")}) first
@@ -121,10 +124,15 @@ _CLAIM_SUSPECT = build_take(f"""
     ORDER BY available_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """)  # noqa: S608 - constants only
 
+# Two halves, each with a partial index of its own.
 _DUE_QUEUES = f"""
 SELECT queue, count(*), max(extract(epoch FROM {NOW} - available_at))::float FROM (
     SELECT queue, available_at FROM runs_run
-    WHERE status = 'queued' AND waits_for IS NULL
+    WHERE status = 'queued' AND lost_leases = 0 AND waits_for IS NULL AND priority >= 1
+        AND available_at <= {NOW} - make_interval(secs => %(seconds)s)
+  UNION ALL
+    SELECT queue, available_at FROM runs_run
+    WHERE status = 'queued' AND lost_leases > 0
         AND available_at <= {NOW} - make_interval(secs => %(seconds)s)
     LIMIT 1000) due
 GROUP BY queue
