@@ -6,6 +6,7 @@ from collections.abc import Callable
 from runs.execution.capped import claim_capped
 from runs.execution.claim import ClaimedRun, claim_runs, claim_suspect, find_due_queues
 from runs.execution.perform import execute_batch, execute_run
+from runs.execution.watchdog import ear
 from runs.rules.lanes import find_queue, is_capped_lane
 
 BATCH_SIZE = 50
@@ -28,6 +29,7 @@ def drain_queue(queue: str, *, should_stop: Callable[[], bool], ring: Callable[[
         if time.monotonic() >= ends_at:
             ring(queue)
             break
+        ear.hear()
         done = _drain_batch(queue) if queue == INSTANT else _drain_one(queue)
         if not done:
             break
