@@ -77,7 +77,8 @@ def leave() -> None:
 def _is_broker_well() -> bool:
     """A PING on a connection of its own: the consumer's may be the one that is dead."""
     with current_app.connection_for_read() as broker:
-        return bool(broker.default_channel.client.ping())
+        channel: Any = broker.default_channel
+        return bool(channel.client.ping())
 
 
 def _is_stopping() -> bool:

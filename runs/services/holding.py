@@ -66,7 +66,8 @@ def read_live_runs(
     for run_id, trigger_id, fire_id, waits_for in rows.values_list(
         "id", "trigger_id", "fire_id", "waits_for"
     ):
-        found[trigger_id].append(LiveRun(run_id, fire_id, waits_for is not None))
+        if trigger_id is not None:
+            found[trigger_id].append(LiveRun(run_id, fire_id, waits_for is not None))
     return found
 
 

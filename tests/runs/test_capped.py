@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,7 @@ def make(cap: int | None = 2, *, runs: int = 0, **fields: object) -> Action:
     return action
 
 
-def claim_all() -> list[object]:
+def claim_all() -> list[uuid.UUID]:
     claimed = []
     while one := claim_capped(LANE):
         claimed.append(one[0].action_id)

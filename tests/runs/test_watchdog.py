@@ -1,5 +1,7 @@
 """The verdict that a worker is deaf: every sign has to speak for it, twice."""
 
+import os
+import signal
 from collections.abc import Collection
 from typing import Any
 
@@ -84,14 +86,14 @@ def test_a_worker_whose_slots_are_processes_is_not_watched(monkeypatch: pytest.M
     def refuse(*_: Any, **__: Any) -> None:
         pytest.fail("a thread was started")
 
-    monkeypatch.setattr(tasks.threading, "Thread", refuse)
+    monkeypatch.setattr("runs.tasks.threading.Thread", refuse)
     tasks.watch_worker(sender=Consumer())
 
 
 def test_a_deaf_process_asks_itself_to_stop_and_then_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[Any] = []
-    monkeypatch.setattr(tasks.os, "kill", lambda _, number: steps.append(number))
-    monkeypatch.setattr(tasks.os, "_exit", steps.append)
-    monkeypatch.setattr(tasks.time, "sleep", lambda _: None)
+    monkeypatch.setattr("runs.tasks.os.kill", lambda _, number: steps.append(number))
+    monkeypatch.setattr("runs.tasks.os._exit", steps.append)
+    monkeypatch.setattr("runs.tasks.time.sleep", lambda _: None)
     tasks.leave()
-    assert steps == [tasks.signal.SIGTERM, tasks.os.EX_TEMPFAIL]
+    assert steps == [signal.SIGTERM, os.EX_TEMPFAIL]

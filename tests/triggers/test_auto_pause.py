@@ -13,6 +13,7 @@ from tests.factories import TriggerFactory, queue_run
 from triggers.models import Trigger
 from triggers.scheduler import BEAT
 from triggers.services import auto_pause, pause_failing_triggers, resume_trigger, update_trigger
+from triggers.services.definitions import pause_for_failures
 from workspaces.models import Revision
 
 pytestmark = pytest.mark.django_db
@@ -139,7 +140,7 @@ def test_an_edit_between_the_look_and_the_lock_wins() -> None:
     trigger = make(2)
     seen = Trigger.objects.get(id=trigger.id)
     trigger.save()
-    assert auto_pause.pause_for_failures(seen, caller=BEAT, now=timezone.now()) is False
+    assert pause_for_failures(seen, caller=BEAT, now=timezone.now()) is False
 
 
 def test_a_full_batch_says_where_the_next_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:

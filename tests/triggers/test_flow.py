@@ -73,7 +73,7 @@ def test_buffer_one_holds_one_and_displaces_it_by_the_next() -> None:
     running, displaced, held = (deliver(trigger, {}) for _ in range(3))
     assert statuses(running, displaced, held) == ["queued", "cancelled", "queued"]
     assert read_run(held).waits_for == running.run_id
-    row = Fire.objects.get(id=displaced.fire_id)
+    row = Fire.objects.get(run_id=displaced.run_id)
     assert (row.outcome, row.run_id) == ("overlap_skipped", displaced.run_id)
     assert str(held.fire_id) in (row.reason or "")
     cancelled = Event.objects.get(event_type="trigger.cancelled", run_id=displaced.run_id)
@@ -106,7 +106,7 @@ def test_cancel_other_ends_what_is_live_and_fires() -> None:
     second = deliver(trigger, {})
     assert statuses(first, second) == ["cancelled", "queued"]
     # It did fire, and was ended later.
-    assert Fire.objects.get(id=first.fire_id).outcome == "fired"
+    assert Fire.objects.get(run_id=first.run_id).outcome == "fired"
 
 
 def test_the_same_delivery_again_moves_nobody() -> None:

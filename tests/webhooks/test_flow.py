@@ -44,5 +44,5 @@ def test_an_overlapping_delivery_is_filtered_and_its_fire_is_in_the_ledger(sende
     assert answer.json()["run_id"] is None
     delivery = Delivery.objects.get(status="filtered")
     assert delivery.cause == "overlap_skipped"
-    assert Fire.objects.get(id=delivery.fire_id).outcome == "overlap_skipped"
+    assert delivery.fire_id == Fire.objects.get(outcome="overlap_skipped").id
     assert DedupeKey.objects.count() == 1
