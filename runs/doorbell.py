@@ -12,13 +12,15 @@ import structlog
 from celery import current_app
 from prometheus_client import Counter
 
+from runs.rules.lanes import find_queue
+
 log = structlog.get_logger(__name__)
 
 DEBOUNCE_SECONDS = 0.02
 BELL_EXPIRES_SECONDS = 60
 # One bell wakes one slot: a queue whose runs take their time gets as many as were committed, up to
 # this.
-MAX_BELLS = {"instant": 1, "network": 16}
+MAX_BELLS = {"instant": 1, "network": 16, "network.capped": 4}
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 5.0
 
@@ -73,7 +75,7 @@ class Doorbell:
                 current_app.send_task(
                     TASK,
                     kwargs={"queue": queue},
-                    queue=queue,
+                    queue=find_queue(queue),
                     expires=BELL_EXPIRES_SECONDS,
                     retry=False,
                     ignore_result=True,
@@ -93,7 +95,7 @@ def _count_waiting(queue: str) -> int:
     """How many bells of the queue nobody has heard yet."""
     with current_app.connection_or_acquire() as broker:
         # A queue of kombu's Redis transport is a list of this name.
-        return int(broker.default_channel.client.llen(queue))
+        return int(broker.default_channel.client.llen(find_queue(queue)))
 
 
 doorbell = Doorbell()

@@ -47,6 +47,12 @@ class Run(models.Model):
     lease_until = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     start_deadline_at = models.DateTimeField(null=True)
+    # Held: queued, and not to be claimed before that run has ended.
+    waits_for = models.UUIDField(null=True)
+    # Some run waits for this one, or did: who ends it looks for them. Nobody else does.
+    is_awaited = models.BooleanField(db_default=False)
+    # Its trigger looks at its live runs before it starts another.
+    guards_overlap = models.BooleanField(db_default=False)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     fired_event_id = models.UUIDField()
@@ -103,13 +109,16 @@ class Run(models.Model):
             models.Index(
                 fields=["queue", "priority", "workspace_id", "available_at", "id"],
                 name="runs_run_claim",
-                condition=models.Q(status="queued", lost_leases=0),
+                condition=models.Q(status="queued", lost_leases=0, waits_for__isnull=True),
             ),
-            # The sweep's and the claim's "which level has something due".
+            # The claim's "which level has something due". Whoever does not say "priority >= 1" does
+            # not get it: see the claim.
             models.Index(
                 fields=["queue", "priority", "available_at"],
                 name="runs_run_due",
-                condition=models.Q(status="queued", lost_leases=0),
+                condition=models.Q(
+                    status="queued", lost_leases=0, waits_for__isnull=True, priority__gte=1
+                ),
             ),
             # Runs that lost a lease are claimed alone.
             models.Index(
@@ -127,6 +136,35 @@ class Run(models.Model):
                 fields=["id"],
                 name="runs_run_live_lease",
                 condition=models.Q(status__in=["running", "delegated"]),
+            ),
+            # The rest hold no row of a trigger or an action without limits.
+            models.Index(
+                fields=["waits_for"],
+                name="runs_run_held",
+                condition=models.Q(status="queued", waits_for__isnull=False),
+            ),
+            models.Index(
+                fields=["trigger_id", "id"],
+                name="runs_run_guarding",
+                condition=models.Q(
+                    guards_overlap=True, status__in=["queued", "running", "delegated"]
+                ),
+            ),
+            models.Index(
+                fields=["queue", "action_id", "-priority", "available_at", "id"],
+                name="runs_run_capped",
+                condition=models.Q(
+                    status="queued",
+                    waits_for__isnull=True,
+                    queue__in=["instant.capped", "network.capped"],
+                ),
+            ),
+            models.Index(
+                fields=["action_id"],
+                name="runs_run_capped_running",
+                condition=models.Q(
+                    status="running", queue__in=["instant.capped", "network.capped"]
+                ),
             ),
             models.Index(fields=["workspace_id", "id"], name="runs_run_workspace"),
             models.Index(

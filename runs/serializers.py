@@ -47,6 +47,9 @@ class RunSerializer(serializers.Serializer[Any]):
     duration_ms = serializers.FloatField(allow_null=True, help_text="From first start to end.")
     fired_event_id = serializers.UUIDField(help_text="Its `trigger.fired`.")
     chain_id = serializers.UUIDField()
+    waits_for = serializers.UUIDField(
+        allow_null=True, help_text="A run that has to end before this one may start."
+    )
     rerun_of = serializers.UUIDField(allow_null=True, help_text="The run that it repeats.")
     created_at = serializers.DateTimeField()
 

@@ -33,6 +33,12 @@ class Trigger(models.Model):
     catch_up_policy = models.CharField(max_length=16, default="coalesce")
     misfire_grace_seconds = models.PositiveIntegerField(default=3600)
     start_deadline_seconds = models.PositiveIntegerField(null=True)
+    overlap_policy = models.CharField(max_length=16, default="allow")
+    # As given by the caller, {"max", "window"}; null: no limit.
+    fire_limit = models.JSONField(null=True)
+    auto_pause_after_failures = models.PositiveIntegerField(null=True)
+    # Runs made earlier do not count: a trigger that is resumed begins anew.
+    failures_count_from = models.DateTimeField(null=True)
     priority = models.PositiveSmallIntegerField(default=5)
     # As given by the caller; null: the action's, else the kind's.
     retry = models.JSONField(null=True)
@@ -69,6 +75,11 @@ class Trigger(models.Model):
                 fields=["paused_until"],
                 name="triggers_trigger_paused_until",
                 condition=models.Q(paused_until__isnull=False),
+            ),
+            models.Index(
+                fields=["id"],
+                name="triggers_trigger_auto_pause",
+                condition=models.Q(is_active=True, auto_pause_after_failures__isnull=False),
             ),
         ]
 
@@ -142,6 +153,8 @@ class Fire(models.Model):
     reason = models.CharField(max_length=256, null=True)
     run_id = models.UUIDField(null=True)
     fired_event_id = models.UUIDField(null=True)
+    # Counts against its trigger's fire_limit.
+    is_counted = models.BooleanField(db_default=False)
     created_at = models.DateTimeField()
 
     objects = UnnestQuerySet.as_manager()
@@ -162,6 +175,11 @@ class Fire(models.Model):
                 fields=["trigger_id", "scheduled_until"],
                 name="triggers_fire_range",
                 condition=models.Q(scheduled_until__isnull=False),
+            ),
+            models.Index(
+                fields=["trigger_id", "created_at"],
+                name="triggers_fire_counted",
+                condition=models.Q(is_counted=True),
             ),
         ]
 

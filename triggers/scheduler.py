@@ -10,6 +10,7 @@ import gc
 import os
 import socket
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,10 @@ from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from runs.services import (
+    apply_new_caps,
     fail_late_starts,
     reap_expired_leases,
+    release_stranded_runs,
     report_finished_calls,
     ring_due_queues,
     start_due_calls,
@@ -34,6 +37,7 @@ from triggers.services import (
     fire_due_triggers,
     forget_dead_heartbeats,
     open_session,
+    pause_failing_triggers,
     read_seconds_to_next_slot,
     record_heartbeat,
     renew_slots_after_release,
@@ -86,6 +90,7 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         self._fires = 0
         self._lag = 0.0
         self._backoff = 0.0
+        self._failing_after: uuid.UUID | None = None
         self._schedule_asked_at = 0.0
         self._chores = [
             _Chore("fire_due_triggers", self._fire_due, 0.0),
@@ -94,8 +99,11 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
             _Chore("ring_due_queues", ring_due_queues, 1.0),
             _Chore("reap_expired_leases", reap_expired_leases, 2.0),
             _Chore("fail_late_starts", fail_late_starts, 2.0),
-            _Chore("resume_elapsed_pauses", _at_now(resume_elapsed_pauses, caller=BEAT), 2.0),
             _Chore("advance_backfills", _at_now(advance_backfills), 1.0),
+            _Chore("release_stranded_runs", release_stranded_runs, 5.0),
+            _Chore("apply_new_caps", _at_now(apply_new_caps), 5.0),
+            _Chore("pause_failing_triggers", self._pause_failing, 2.0),
+            _Chore("resume_elapsed_pauses", _at_now(resume_elapsed_pauses, caller=BEAT), 2.0),
             _Chore("record_heartbeat", self._record_heartbeat, 2.0),
             _Chore("forget_dead_heartbeats", _at_now(forget_dead_heartbeats), 3600.0),
         ]
@@ -163,6 +171,11 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
             self._lag = max(self._lag, batch.lag_seconds)
             if not batch.is_full or time.monotonic() >= until:
                 return
+
+    def _pause_failing(self) -> None:
+        self._failing_after = pause_failing_triggers(
+            after=self._failing_after, caller=BEAT, now=read_now()
+        )
 
     def _record_heartbeat(self) -> None:
         record_heartbeat(

@@ -72,8 +72,7 @@ class UnnestQuerySet(models.QuerySet[_Row]):
         columns = [
             column
             for column in _list_columns(self.model, self.db)
-            if not column.has_db_default
-            or not isinstance(getattr(rows[0], column.attribute), DatabaseDefault)
+            if not column.has_db_default or _is_given(rows[0], column.attribute)
         ]
         read = attrgetter(*[column.attribute for column in columns])
         values = zip(*map(read, rows), strict=True)
@@ -113,6 +112,11 @@ class UnnestQuerySet(models.QuerySet[_Row]):
             cursor.execute(sql, insert.parameters)
             # Without a conflict all of them or an error: no need to ask which.
             return [row[0] for row in cursor.fetchall()] if on_conflict else list(ids)
+
+
+def _is_given(row: Any, name: str) -> bool:
+    value = getattr(row, name, None)
+    return value is not None and not isinstance(value, DatabaseDefault)
 
 
 @lru_cache(maxsize=64)

@@ -19,7 +19,9 @@ from actions.services.specs import (
     check_input,
     choose_run_retry,
     find_action,
+    list_newly_capped,
     load_actions,
+    read_caps,
 )
 from actions.services.trials import Plan, Trial, plan_action, try_action
 from actions.services.types import ActionType, list_action_types
@@ -62,10 +64,12 @@ __all__ = [
     "list_action_types",
     "list_actions",
     "list_calls",
+    "list_newly_capped",
     "load_actions",
     "perform_action",
     "plan_action",
     "read_action",
+    "read_caps",
     "try_action",
     "update_action",
 ]

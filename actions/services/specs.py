@@ -1,5 +1,6 @@
 """An action as other rooms see it: a frozen value, read in one query."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,9 +66,20 @@ def load_actions(action_ids: Iterable[UUID]) -> dict[UUID, ActionSpec]:
     return {row.pk: build_spec(row) for row in rows}
 
 
+def read_caps(action_ids: Iterable[UUID]) -> dict[UUID, int | None]:
+    """``max_concurrency`` of the actions that exist among these ids; None: no cap."""
+    found = Action.objects.filter(pk__in=set(action_ids))
+    return dict(found.values_list("pk", "max_concurrency"))
+
+
+def list_newly_capped(*, since: dt.datetime) -> dict[UUID, str]:
+    """Actions with a cap that changed since then, each with its queue."""
+    rows = Action.objects.filter(max_concurrency__isnull=False, updated_at__gte=since)
+    return {row.pk: _choose_queue(row.action_type) for row in rows.only("pk", "action_type")}
+
+
 def build_spec(row: Action) -> ActionSpec:
     """The value of a row (its workspace is read when it was not joined)."""
-    kind = find_kind(row.action_type)
     return ActionSpec(
         id=row.pk,
         workspace_id=row.workspace_id,
@@ -75,8 +87,7 @@ def build_spec(row: Action) -> ActionSpec:
         workspace_slug=row.workspace.slug,
         name=row.name,
         action_type=row.action_type,
-        # The kind's distribution may be gone: its runs then fail one by one, and hold up no batch.
-        queue="network" if kind is None else kind.queue,
+        queue=_choose_queue(row.action_type),
         config=row.config,
         input_schema=row.input_schema,
         retry=choose_retry(row.retry, default=_read_default_retry(row.action_type)),
@@ -144,6 +155,12 @@ def _find_input_problems(kind: Kind, given: Mapping[str, Any]) -> list[FieldErro
         kind, "check_input", None
     )
     return [] if check is None else check(given)
+
+
+def _choose_queue(action_type: str) -> QueueName:
+    kind = find_kind(action_type)
+    # The kind's distribution may be gone: its runs then fail one by one, and hold up no batch.
+    return "network" if kind is None else kind.queue
 
 
 def _read_rows() -> Any:

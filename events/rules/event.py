@@ -101,8 +101,12 @@ _CHAIN = (
     EventType("trigger.failed", "The run ended without success.", {**_TRIGGERED_BY, **_ERROR}),
     EventType(
         "trigger.cancelled",
-        "A caller ended the run.",
-        {**_TRIGGERED_BY, "cancelled_by": "who: `key:<id>` or `user:<id>`"},
+        "A caller ended the run, or a later fire of its trigger.",
+        {
+            **_TRIGGERED_BY,
+            "cancelled_by": "who: `key:<id>`, `user:<id>` or `system:overlap`",
+            "reason": "which fire took its place, for `system:overlap`",
+        },
     ),
     EventType(
         "trigger.delegated",

@@ -10,21 +10,26 @@ from runs.execution.transitions import (
     Written,
     describe_move,
     describe_step,
+    release_held,
     write_transitions,
 )
+from runs.execution.watchdog import Watchdog, ear
 
 __all__ = [
     "ClaimedRun",
     "Move",
     "Outcome",
+    "Watchdog",
     "Written",
     "choose_move",
     "describe_move",
     "describe_step",
     "drain_queue",
+    "ear",
     "fail_late_starts",
     "find_due_queues",
     "perform_attempt",
     "reap_expired_leases",
+    "release_held",
     "write_transitions",
 ]

@@ -47,47 +47,57 @@ class ClaimedRun:
 
 
 # Outside a transaction this is now(); inside one it still moves.
-_NOW = "statement_timestamp()"
+NOW = "statement_timestamp()"
 _CLAIMED_NAMES = [field.name for field in dataclasses.fields(ClaimedRun)]
 _CLAIMED_COLUMNS = ", ".join(
-    f"{_NOW} AS claimed_at" if name == "claimed_at" else f"r.{name}" for name in _CLAIMED_NAMES
+    f"{NOW} AS claimed_at" if name == "claimed_at" else f"r.{name}" for name in _CLAIMED_NAMES
 )
 
 _TAKE = f"""
 UPDATE runs_run r SET status = 'running', attempt = r.attempt + 1, lease_token = gen_random_uuid(),
-    lease_until = {_NOW} + make_interval(secs => {LEASE_SECONDS}),
-    deadline_at = {_NOW} + make_interval(secs => r.timeout_seconds + {DEADLINE_GRACE_SECONDS}),
-    started_at = coalesce(r.started_at, {_NOW})
+    lease_until = {NOW} + make_interval(secs => {LEASE_SECONDS}),
+    deadline_at = {NOW} + make_interval(secs => r.timeout_seconds + {DEADLINE_GRACE_SECONDS}),
+    started_at = coalesce(r.started_at, {NOW})
 FROM due WHERE r.id = due.id
 RETURNING {_CLAIMED_COLUMNS}
 """  # noqa: S608 - constants only
 
-_READY = (
-    f"""status = 'queued' AND lost_leases = 0 AND queue = %(queue)s AND available_at <= {_NOW}"""
-)
+
+def build_take(due: str) -> str:
+    """SQL that claims the runs which ``due`` selects and locks. MATERIALIZED is a fence: without it
+    the planner may lock more rows than its LIMIT.
+    """
+    return f"WITH due AS MATERIALIZED ({due}) {_TAKE}"
+
+
+_READY = f"""status = 'queued' AND lost_leases = 0 AND waits_for IS NULL AND queue = %(queue)s
+    AND available_at <= {NOW}"""
 _AT_LEVEL = f"{_READY} AND priority = (SELECT p FROM level)"  # noqa: S608 - constants only
-_FIRST_WORKSPACE = (
-    f"SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} ORDER BY workspace_id LIMIT 1"  # noqa: S608
-)
+# One step along the claim index. The order is the whole index': no other one gives it.
+_STEP = f"""SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} AND <after>
+    ORDER BY workspace_id, available_at LIMIT 1"""  # noqa: S608 - constants only
 
 
 def _next_workspace(after: str) -> str:
     """SQL for the next workspace with something due at the level, wrapping to the first one."""
-    return f"""SELECT coalesce(
-        (SELECT workspace_id FROM runs_run WHERE {_AT_LEVEL} AND workspace_id > {after}
-            ORDER BY workspace_id LIMIT 1),
-        ({_FIRST_WORKSPACE})) AS workspace_id"""  # noqa: S608 - constants only
+    # OFFSET 0 is a fence: the steps are taken once, not once per mention.
+    return f"""SELECT coalesce(({_STEP.replace("<after>", f"workspace_id > {after}")}),
+        ({_STEP.replace("<after>", "true")})) AS workspace_id OFFSET 0"""
 
 
 # level: the highest priority with something due, by one index probe per level; sorting across
-#   levels would walk every delayed retry.
+#   levels would walk every delayed retry. "priority >= 1", always true, opens runs_run_due to the
+#   probe and to nobody else: the statistics of a queue are those of another hour, and trusting them
+#   the planner would read and sort that index' whole backlog for each of the next steps.
 # picked: workspaces with something due there, by a loose scan of the claim index that starts behind
 #   the last one served: one workspace with 100,000 runs does not hold up another's one.
 # due: MATERIALIZED is a fence; without it the planner may lock more rows than LIMIT.
 _CLAIM = f"""
 WITH RECURSIVE level AS MATERIALIZED (
     SELECT p FROM generate_series(10, 1, -1) AS p
-    WHERE EXISTS (SELECT FROM runs_run WHERE {_READY} AND priority = p)
+    CROSS JOIN LATERAL (
+        SELECT FROM runs_run WHERE {_READY} AND priority >= 1 AND priority = p
+        ORDER BY available_at LIMIT 1) probe
     ORDER BY p DESC LIMIT 1
 ), picked AS (
     SELECT workspace_id, workspace_id AS start, 1 AS n FROM ({_next_workspace("%(after)s")}) first
@@ -99,7 +109,7 @@ WITH RECURSIVE level AS MATERIALIZED (
 ), due AS MATERIALIZED (
     SELECT d.id FROM picked CROSS JOIN LATERAL (
         SELECT id FROM runs_run WHERE {_AT_LEVEL} AND workspace_id = picked.workspace_id
-            AND (start_deadline_at IS NULL OR start_deadline_at > {_NOW})
+            AND (start_deadline_at IS NULL OR start_deadline_at > {NOW})
         ORDER BY available_at, id
         LIMIT (SELECT greatest(1, ceil(%(limit)s::numeric / count(*)))::bigint FROM picked)
         FOR UPDATE SKIP LOCKED) d
@@ -109,19 +119,22 @@ WITH RECURSIVE level AS MATERIALIZED (
 """  # noqa: S608 - constants only
 
 # A run that lost its worker is claimed alone: a poison pill then takes no neighbours with it.
-_CLAIM_SUSPECT = f"""
-WITH due AS MATERIALIZED (
+_CLAIM_SUSPECT = build_take(f"""
     SELECT id FROM runs_run WHERE status = 'queued' AND lost_leases > 0 AND queue = %(queue)s
-        AND available_at <= {_NOW} AND (start_deadline_at IS NULL OR start_deadline_at > {_NOW})
+        AND available_at <= {NOW} AND (start_deadline_at IS NULL OR start_deadline_at > {NOW})
     ORDER BY available_at LIMIT 1 FOR UPDATE SKIP LOCKED
-)
-{_TAKE}
-"""  # noqa: S608 - constants only
+""")  # noqa: S608 - constants only
 
+# Two halves, each with a partial index of its own.
 _DUE_QUEUES = f"""
-SELECT queue, count(*), max(extract(epoch FROM {_NOW} - available_at))::float FROM (
+SELECT queue, count(*), max(extract(epoch FROM {NOW} - available_at))::float FROM (
     SELECT queue, available_at FROM runs_run
-    WHERE status = 'queued' AND available_at <= {_NOW} - make_interval(secs => %(seconds)s)
+    WHERE status = 'queued' AND lost_leases = 0 AND waits_for IS NULL AND priority >= 1
+        AND available_at <= {NOW} - make_interval(secs => %(seconds)s)
+  UNION ALL
+    SELECT queue, available_at FROM runs_run
+    WHERE status = 'queued' AND lost_leases > 0
+        AND available_at <= {NOW} - make_interval(secs => %(seconds)s)
     LIMIT 1000) due
 GROUP BY queue
 """  # noqa: S608 - constants only
@@ -139,7 +152,7 @@ def claim_runs(queue: str, *, limit: int) -> list[ClaimedRun]:
         "after": _last_workspace.get(queue, _NO_WORKSPACE),
         "workspaces": WORKSPACES_PER_CLAIM,
     }
-    claimed = _take(_CLAIM, parameters)
+    claimed = take(_CLAIM, parameters)
     if claimed:
         _last_workspace[queue] = claimed[-1].workspace_id
     return claimed
@@ -147,7 +160,7 @@ def claim_runs(queue: str, *, limit: int) -> list[ClaimedRun]:
 
 def claim_suspect(queue: str) -> list[ClaimedRun]:
     """Claim one due run that has lost a lease before."""
-    return _take(_CLAIM_SUSPECT, {"queue": queue})
+    return take(_CLAIM_SUSPECT, {"queue": queue})
 
 
 def find_due_queues(*, waiting_seconds: float) -> list[tuple[str, int, float]]:
@@ -161,7 +174,7 @@ def find_due_queues(*, waiting_seconds: float) -> list[tuple[str, int, float]]:
         return [(queue, count, age) for queue, count, age in cursor.fetchall()]
 
 
-def _take(sql: str, parameters: dict[str, Any]) -> list[ClaimedRun]:
+def take(sql: str, parameters: dict[str, Any]) -> list[ClaimedRun]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         rows = [dict(zip(_CLAIMED_NAMES, row, strict=True)) for row in cursor.fetchall()]

@@ -3,8 +3,11 @@
 import time
 from collections.abc import Callable
 
-from runs.execution.claim import claim_runs, claim_suspect, find_due_queues
+from runs.execution.capped import claim_capped
+from runs.execution.claim import ClaimedRun, claim_runs, claim_suspect, find_due_queues
 from runs.execution.perform import execute_batch, execute_run
+from runs.execution.watchdog import ear
+from runs.rules.lanes import find_queue, is_capped_lane
 
 BATCH_SIZE = 50
 # A slot goes back to Celery this often, so that shutdowns and other queues get their turn.
@@ -14,8 +17,8 @@ INSTANT = "instant"
 
 
 def drain_queue(queue: str, *, should_stop: Callable[[], bool], ring: Callable[[str], None]) -> int:
-    """Execute due runs of the queue until none is left, 20 s have passed or ``should_stop`` says
-    so; how many.
+    """Execute due runs of the queue (or lane) until none is left, 20 s have passed or
+    ``should_stop`` says so; how many.
 
     ``ring(queue)`` is called when there is more to do than this slot does: to wake a second slot
     for a queue whose runs take their time, and when the time is up.
@@ -26,6 +29,7 @@ def drain_queue(queue: str, *, should_stop: Callable[[], bool], ring: Callable[[
         if time.monotonic() >= ends_at:
             ring(queue)
             break
+        ear.hear()
         done = _drain_batch(queue) if queue == INSTANT else _drain_one(queue)
         if not done:
             break
@@ -46,10 +50,19 @@ def _drain_batch(queue: str) -> int:
 
 
 def _drain_one(queue: str) -> int:
-    claimed = claim_suspect(queue) or claim_runs(queue, limit=1)
+    claimed = _claim_one(queue)
     for run in claimed:
-        execute_run(run)
+        if find_queue(queue) == INSTANT:
+            execute_batch([run])
+        else:
+            execute_run(run)
     return len(claimed)
+
+
+def _claim_one(queue: str) -> list[ClaimedRun]:
+    if is_capped_lane(queue):
+        return claim_capped(queue)
+    return claim_suspect(queue) or claim_runs(queue, limit=1)
 
 
 def _has_more(queue: str) -> bool:

@@ -87,7 +87,18 @@ WHERE r.id = m.id AND r.status = m.from_status AND r.lease_token IS NOT DISTINCT
 RETURNING r.id, r.available_at, r.ended_at, r.attempt + m.given_back,
     r.attempt + m.given_back - r.lost_leases + m.lost,
     (extract(epoch FROM r.ended_at - coalesce(r.started_at, r.ended_at)) * 1000)::float8,
-        clock_timestamp()
+        clock_timestamp(), r.is_awaited
+"""
+
+# Whoever waited for an ended run goes on waiting for what that one waited for: nothing, unless it
+# was held itself.
+_RELEASE = """
+UPDATE runs_run held SET waits_for = ended.waits_for,
+    available_at = CASE WHEN ended.waits_for IS NULL THEN clock_timestamp()
+        ELSE held.available_at END
+FROM runs_run ended
+WHERE held.waits_for = ended.id AND held.status = 'queued' AND ended.id = ANY(%s)
+RETURNING held.waits_for
 """
 
 
@@ -102,6 +113,7 @@ class Written:
     number: int
     duration_ms: float | None
     written_at: dt.datetime
+    is_awaited: bool
 
 
 def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
@@ -138,7 +150,21 @@ def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
             if move.run.id in written and move.run.family == states.OUTBOUND
         ]
     )
+    release_held([one for one, row in written.items() if row.is_awaited and row.ended_at])
     return set(written)
+
+
+def release_held(ended_ids: Sequence[uuid.UUID]) -> None:
+    """Let go the runs that wait for ended ones, in the caller's transaction; no statement without
+    ids.
+    """
+    ended = list(ended_ids)
+    while ended:
+        with connection.cursor() as cursor:
+            cursor.execute(_RELEASE, [ended])
+            onward = {row[0] for row in cursor.fetchall()}
+        # Two links of one chain may end in one batch.
+        ended = [one for one in ended if one in onward]
 
 
 def _update_runs(moves: Sequence[Move], event_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Written]:

@@ -24,6 +24,7 @@ class StoredRun(Protocol):
     priority: int
     scheduled_for: dt.datetime | None
     available_at: dt.datetime
+    waits_for: UUID | None
     input: Any
     output: Any
     error: Any
@@ -59,6 +60,7 @@ def render_run(run: StoredRun) -> dict[str, Any]:
         # Attempts whose worker vanished come on top.
         "max_attempts": RetryPolicy.from_json(run.retry).max_attempts,
         "next_attempt_at": render_time(run.available_at) if is_waiting else None,
+        "waits_for": _render_id(run.waits_for),
         "started_at": render_time(run.started_at),
         "ended_at": render_time(run.ended_at),
         "duration_ms": _measure_ms(run.started_at, run.ended_at),

@@ -23,30 +23,48 @@ from runs.doorbell import ring
 from runs.execution import choose_move, write_transitions
 from runs.models import Run
 from runs.rules import states
-from runs.services.building import NewRun, build_dispatch, build_fired_event, build_run
+from runs.services.building import NewRun, build_dispatch, build_fired_event, build_run, choose_lane
 from runs.services.cancelling import cancel_call, cancel_run
 from runs.services.history import PastStep, record_run
+from runs.services.holding import (
+    LiveRun,
+    apply_new_caps,
+    cancel_runs,
+    guard_runs,
+    guard_trigger,
+    read_live_runs,
+    read_recent_ends,
+    release_stranded_runs,
+)
 from runs.services.reads import find_run, list_run_events, list_runs, read_statuses
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
 
 __all__ = [
+    "LiveRun",
     "NewRun",
     "OutboundCall",
     "PastStep",
     "Run",
+    "apply_new_caps",
     "cancel_call",
     "cancel_run",
+    "cancel_runs",
     "fail_late_starts",
     "find_call",
     "find_run",
+    "guard_runs",
+    "guard_trigger",
     "list_calls",
     "list_run_events",
     "list_runs",
+    "read_live_runs",
     "read_queue_depths",
+    "read_recent_ends",
     "read_statuses",
     "reap_expired_leases",
     "record_run",
+    "release_stranded_runs",
     "report_finished_calls",
     "rerun_run",
     "ring_due_queues",
@@ -75,7 +93,7 @@ def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     )
     fired = [new for new in new_runs if new.family == states.TRIGGER]
     append_events([build_fired_event(new, now=now) for new in fired])
-    for queue, count in Counter(new.action.queue for new in new_runs).items():
+    for queue, count in Counter(choose_lane(new.action) for new in new_runs).items():
         transaction.on_commit(partial(ring, queue, count), robust=True)
 
 
@@ -114,6 +132,8 @@ def rerun_run(
     )
     with transaction.atomic():
         start_runs([new], now=now)
+        if original.guards_overlap:
+            guard_runs({new.run_id: None})
     return Run.objects.get(id=new.run_id)
 
 

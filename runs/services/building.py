@@ -9,6 +9,7 @@ from actions.rules.retry import RetryPolicy
 from actions.services import ActionSpec, DueCall, build_internal_spec
 from events.rules.event import NewEvent
 from runs.rules import states
+from runs.rules.lanes import name_lane
 from workspaces.services import new_id
 
 
@@ -78,7 +79,7 @@ def build_run(new: NewRun, *, retry: dict[str, Any], now: dt.datetime) -> dict[s
         "action_id": new.action.id,
         "action_type": new.action.action_type,
         "family": new.family,
-        "queue": new.action.queue,
+        "queue": choose_lane(new.action),
         "status": states.QUEUED,
         "cause": new.cause,
         "triggered_by": new.triggered_by,
@@ -93,6 +94,11 @@ def build_run(new: NewRun, *, retry: dict[str, Any], now: dt.datetime) -> dict[s
         "last_event_id": new.fired_event_id,
         "rerun_of": new.rerun_of,
     }
+
+
+def choose_lane(action: ActionSpec) -> str:
+    """Where the action's runs wait: those of a capped one have a lane of their own."""
+    return name_lane(action.queue, is_capped=action.max_concurrency is not None)
 
 
 def build_fired_event(new: NewRun, *, now: dt.datetime) -> NewEvent:

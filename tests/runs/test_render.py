@@ -57,6 +57,7 @@ def test_a_fresh_run_has_exactly_the_members_of_the_contract() -> None:
         "attempt",
         "max_attempts",
         "next_attempt_at",
+        "waits_for",
         "started_at",
         "ended_at",
         "duration_ms",

@@ -29,6 +29,9 @@ _OWN_FIELDS = (
     "catch_up_policy",
     "misfire_grace_seconds",
     "start_deadline_seconds",
+    "overlap_policy",
+    "fire_limit",
+    "auto_pause_after_failures",
     "retry",
     "metadata",
 )

@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from triggers.rules.catch_up import CATCH_UP_POLICIES
+from triggers.rules.flow import OVERLAP_POLICIES
 from triggers.rules.ledger import CAUSES, OUTCOMES
 from triggers.rules.local_time import DST_GAPS, DST_OVERLAPS
 from triggers.rules.schedule import MAX_LENGTH
@@ -126,6 +127,24 @@ class TriggerBodySerializer(StrictSerializer):
         max_value=_YEAR_SECONDS,
         help_text="A run that has not started by then fails.",
     )
+    overlap_policy = serializers.ChoiceField(
+        OVERLAP_POLICIES,
+        required=False,
+        help_text="What a fire does while a run of the trigger has not ended; not for calls by "
+        "hand.",
+    )
+    fire_limit = ObjectField(
+        required=False,
+        allow_null=True,
+        help_text='At most so many fires in any such stretch: `{"max": 5, "window": "1h"}`.',
+    )
+    auto_pause_after_failures = WholeNumberField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=1000,
+        help_text="So many failed runs in a row pause the trigger.",
+    )
     retry = ObjectField(
         required=False,
         allow_null=True,
@@ -198,6 +217,9 @@ class TriggerSerializer(serializers.Serializer[Any]):
     catch_up_policy = serializers.ChoiceField(CATCH_UP_POLICIES)
     misfire_grace_seconds = serializers.IntegerField()
     start_deadline_seconds = serializers.IntegerField(allow_null=True)
+    overlap_policy = serializers.ChoiceField(OVERLAP_POLICIES)
+    fire_limit = serializers.DictField(allow_null=True)
+    auto_pause_after_failures = serializers.IntegerField(allow_null=True)
     retry = serializers.DictField(allow_null=True)
     metadata = serializers.DictField(child=serializers.CharField())
     pause_reason = serializers.CharField(allow_null=True)

@@ -1,7 +1,9 @@
 """The verbs of triggers."""
 
 from triggers.models import Backfill, Fire, SchedulerHeartbeat, ScheduleState, Trigger
+from triggers.rules.flow import LIMITED
 from triggers.services.advancing import advance_backfills
+from triggers.services.auto_pause import pause_failing_triggers
 from triggers.services.backfills import (
     BackfillNotFound,
     cancel_backfill,
@@ -22,11 +24,13 @@ from triggers.services.definitions import (
 from triggers.services.due import DueBatch, fire_due_triggers, read_seconds_to_next_slot
 from triggers.services.explaining import Explanation, explain_slot
 from triggers.services.firing import (
+    FireLimited,
     FireResult,
     fire_from_webhook,
     fire_trigger_by_hand,
     load_trigger,
 )
+from triggers.services.flow import has_flow_control
 from triggers.services.heartbeats import (
     forget_dead_heartbeats,
     list_live_heartbeats,
@@ -61,12 +65,14 @@ __all__ = [
     "ACTION_DISABLED",
     "FIRED",
     "INPUT_INVALID",
+    "LIMITED",
     "Backfill",
     "BackfillNotFound",
     "DueBatch",
     "Explanation",
     "ExternalKeyTaken",
     "Fire",
+    "FireLimited",
     "FireResult",
     "Leadership",
     "Outage",
@@ -89,6 +95,7 @@ __all__ = [
     "fire_from_webhook",
     "fire_trigger_by_hand",
     "forget_dead_heartbeats",
+    "has_flow_control",
     "list_backfills",
     "list_fires",
     "list_live_heartbeats",
@@ -97,6 +104,7 @@ __all__ = [
     "list_upcoming_runs",
     "load_trigger",
     "open_session",
+    "pause_failing_triggers",
     "pause_trigger",
     "plan_backfill",
     "preview_schedule",

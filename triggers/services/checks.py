@@ -10,9 +10,10 @@ from actions.rules.templates import find_template_problems
 from actions.services import find_action
 from triggers.models import Trigger
 from triggers.rules.filters import find_filter_problems
+from triggers.rules.flow import InvalidFireLimit, parse_fire_limit
 from triggers.rules.schedule import InvalidSchedule, InvalidTimezone, check_timezone, parse_schedule
 from triggers.services.slots import compute_next_slot
-from workspaces.rules.problems import FieldError, NotFound, Unprocessable
+from workspaces.rules.problems import FieldError, NotFound, Unprocessable, escape_pointer
 
 _DEFAULTS = Trigger()
 # What a trigger's slots depend on.
@@ -108,6 +109,15 @@ def _check_retry(retry: Any) -> list[FieldError]:
     return []
 
 
+def _check_fire_limit(limit: Any) -> list[FieldError]:
+    try:
+        parse_fire_limit(limit)
+    except InvalidFireLimit as error:
+        member = "" if error.member is None else f"/{escape_pointer(error.member)}"
+        return [FieldError(f"/fire_limit{member}", "invalid_fire_limit", error.detail)]
+    return []
+
+
 def _check_action(action_id: uuid.UUID, *, workspace_id: uuid.UUID) -> list[FieldError]:
     try:
         find_action(workspace_id=workspace_id, action_id=action_id)
@@ -123,4 +133,5 @@ _CHECKS: dict[str, Callable[[Any], list[FieldError]]] = {
     "event_filter": _check_filter,
     "input_template": _check_template,
     "retry": _check_retry,
+    "fire_limit": _check_fire_limit,
 }

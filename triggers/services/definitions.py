@@ -9,10 +9,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from events.services import append_events
+from runs.services import guard_trigger
 from triggers.models import ScheduleState, Trigger
+from triggers.rules.flow import ALLOW
 from triggers.services.checks import check_fields
 from triggers.services.reads import TriggerNotFound, find_trigger
-from triggers.services.records import build_audit_event, record_change
+from triggers.services.records import build_audit_event, record_auto_pause, record_change
 from triggers.services.slots import find_due_time, plan_next_fire
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, refuse_field
@@ -179,6 +181,24 @@ def resume_trigger(
     return find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
 
 
+def pause_for_failures(seen: Trigger, *, caller: Caller, now: dt.datetime) -> bool:
+    """Pause a trigger as it was seen; False: it was changed or paused meanwhile.
+
+    Raises:
+        TriggerNotFound: it is gone.
+    """
+    trigger = _lock_trigger(workspace_id=seen.workspace_id, trigger_id=seen.id)
+    if not trigger.is_active or trigger.updated_at != seen.updated_at:
+        return False
+    reason = f"its last {seen.auto_pause_after_failures} runs failed"
+    trigger.is_active, trigger.pause_reason = False, reason
+    _save(trigger, is_new=False)
+    ScheduleState.objects.filter(trigger=trigger).update(next_fire_at=None)
+    data = {"triggered_by": str(caller), "reason": reason}
+    record_auto_pause(trigger, data, caller=caller, now=now)
+    return True
+
+
 def resume_elapsed_pauses(*, caller: Caller, now: dt.datetime, limit: int = 100) -> int:
     """Resume triggers whose ``paused_until`` has come; how many. Safe beside other schedulers."""
     elapsed = Trigger.objects.filter(is_active=False, paused_until__lte=now).values_list(
@@ -206,8 +226,12 @@ def _apply(
         setattr(trigger, name, value)
     if trigger.is_active:
         trigger.pause_reason, trigger.paused_until = None, None
+    if (trigger.is_active and not was_active) or "auto_pause_after_failures" in changed:
+        trigger.failures_count_from = now
     _save(trigger, is_new=False)
     state = ScheduleState.objects.filter(trigger=trigger)
+    if changed.get("overlap_policy", ALLOW) != ALLOW:
+        guard_trigger(trigger.id)
     if trigger.is_active != was_active or _SCHEDULE_FIELDS & set(changed):
         fire_count = trigger.schedule_state.fire_count
         state.update(**plan_next_fire(trigger, after=now, fire_count=fire_count))

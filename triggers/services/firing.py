@@ -12,9 +12,11 @@ from actions.services import ActionSpec, check_input, find_action, load_actions
 from triggers.models import Trigger
 from triggers.rules.bounds import is_exhausted, is_over
 from triggers.rules.filters import matches_filter
+from triggers.rules.flow import LIMITED
 from triggers.services.planning import Cause, plan_fire, render_input, write_fires
 from triggers.services.reads import find_trigger
 from workspaces.rules.callers import Caller
+from workspaces.rules.problems import FieldError, TooManyRequests
 from workspaces.services import new_id
 
 
@@ -31,6 +33,20 @@ class FireResult:
     run_id: uuid.UUID | None = None
     fired_event_id: uuid.UUID | None = None
     input: dict[str, Any] | None = None
+    # Of a fire beyond the trigger's limit: one made then would be within it.
+    retry_after_seconds: float | None = None
+
+
+class FireLimited(TooManyRequests):
+    """The trigger has fired as often as its ``fire_limit`` allows."""
+
+    def __init__(self, result: FireResult) -> None:
+        detail = f"Nothing runs: {result.reason}."
+        super().__init__(
+            detail,
+            errors=[FieldError("", "fire_limit", detail)],
+            retry_after_seconds=result.retry_after_seconds,
+        )
 
 
 def fire_trigger_by_hand(
@@ -90,6 +106,7 @@ def fire_from_webhook(
 
     Raises:
         InputRefused: the action refuses the merged input.
+        FireLimited: the trigger's limit is reached; the caller undoes its transaction.
     """
     obstacle = _find_obstacle(trigger, payload, now=now)
     if obstacle is not None:
@@ -106,7 +123,10 @@ def fire_from_webhook(
         fired_event_id=fired_event_id,
         replayed_by=replayed_by,
     )
-    return _fire(trigger, action, cause, now=now)
+    result = _fire(trigger, action, cause, now=now)
+    if result.outcome == LIMITED:
+        raise FireLimited(result)
+    return result
 
 
 def build_webhook_cause(
@@ -183,4 +203,5 @@ def _fire(trigger: Trigger, action: ActionSpec, cause: Cause, *, now: dt.datetim
         run_id=plan.fire.run_id,
         fired_event_id=plan.fire.fired_event_id,
         input=None if plan.run is None else plan.run.input,
+        retry_after_seconds=plan.retry_after_seconds,
     )

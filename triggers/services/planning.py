@@ -18,6 +18,7 @@ from events.services import append_events
 from runs.services import NewRun, start_runs
 from triggers.models import Fire, Trigger
 from triggers.rules.overrides import merge_mapped, merge_overrides
+from triggers.services.flow import control_fires, mark_fires
 from workspaces.rules.problems import FieldError
 from workspaces.rules.times import render_time
 from workspaces.services import new_id
@@ -50,7 +51,7 @@ class Cause:
     delivery_id: uuid.UUID | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NewFire:
     """A row of the ledger to be: one of many in a claim, so not a model's instance."""
 
@@ -69,13 +70,29 @@ class NewFire:
     fired_event_id: uuid.UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PlannedFire:
-    """The rows that a cause makes; ``run`` is None when it only goes into the ledger."""
+    """The rows that a cause makes; ``run`` is None when it only goes into the ledger.
+
+    With a run it knows ``trigger`` and ``cause`` too: writing it may turn it away.
+    ``retry_after_seconds``: of one that a limit turned away.
+    """
 
     fire: NewFire
     run: NewRun | None = None
     skipped: NewEvent | None = None
+    trigger: Trigger | None = None
+    cause: Cause | None = None
+    retry_after_seconds: float | None = None
+
+    def turn_away(self, *, outcome: str, reason: str, now: dt.datetime) -> None:
+        """Make it a row of the ledger without a run; the fire stays the same object."""
+        if self.trigger is None or self.cause is None:
+            raise ValueError("only a fire with a run can be turned away")
+        instead = plan_skip(self.trigger, self.cause, outcome=outcome, reason=reason, now=now)
+        self.run, self.skipped = None, instead.skipped
+        self.fire.outcome, self.fire.reason = outcome, reason
+        self.fire.run_id = self.fire.fired_event_id = None
 
 
 def render_input(trigger: Trigger, cause: Cause) -> dict[str, Any]:
@@ -126,7 +143,10 @@ def plan_fire(
         fired_data={**_name_slot(cause), **cause.fired_data},
     )
     return PlannedFire(
-        _build_fire(trigger, cause, outcome=FIRED, reason=None, run=run, now=now), run=run
+        _build_fire(trigger, cause, outcome=FIRED, reason=None, run=run, now=now),
+        run=run,
+        trigger=trigger,
+        cause=cause,
     )
 
 
@@ -168,8 +188,10 @@ def write_fires(planned: Sequence[PlannedFire], *, now: dt.datetime) -> set[uuid
     """Write ledger, runs and events in the caller's transaction; returns the ids of fires that are
     new.
 
-    A key that the ledger has already belongs to whoever was first: that cause writes nothing.
+    A key that the ledger has already belongs to whoever was first: that cause writes nothing. What
+    its trigger's flow control does not let through is turned away here.
     """
+    marks = control_fires(planned, now=now)
     written = set(
         Fire.objects.insert_rows(
             [plan.fire for plan in planned], on_conflict="(trigger_id, key) DO NOTHING"
@@ -178,6 +200,7 @@ def write_fires(planned: Sequence[PlannedFire], *, now: dt.datetime) -> set[uuid
     fresh = [plan for plan in planned if plan.fire.id in written]
     append_events([plan.skipped for plan in fresh if plan.skipped is not None])
     start_runs([plan.run for plan in fresh if plan.run is not None], now=now)
+    mark_fires(marks)
     return written
 
 

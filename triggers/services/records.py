@@ -27,6 +27,9 @@ _DOCUMENT_FIELDS = (
     "catch_up_policy",
     "misfire_grace_seconds",
     "start_deadline_seconds",
+    "overlap_policy",
+    "fire_limit",
+    "auto_pause_after_failures",
     "priority",
     "retry",
     "metadata",
@@ -39,6 +42,29 @@ def record_change(
 ) -> None:
     """The audit event and the numbered revision of a change, in the caller's transaction."""
     append_events([build_audit_event(trigger, event_type, data, caller=caller, now=now)])
+    _record_revision(trigger, caller=caller)
+
+
+def record_auto_pause(
+    trigger: Trigger, data: dict[str, Any], *, caller: Caller, now: dt.datetime
+) -> None:
+    """``trigger.auto_paused``, part of the trigger's history, and the revision."""
+    event = NewEvent(
+        id=new_id(),
+        workspace_id=trigger.workspace_id,
+        event_type="trigger.auto_paused",
+        source="AUTOMATION",
+        entity_type="trigger",
+        entity_id=trigger.id,
+        trigger_id=trigger.id,
+        data=data,
+        effective_at=now,
+    )
+    append_events([event])
+    _record_revision(trigger, caller=caller)
+
+
+def _record_revision(trigger: Trigger, *, caller: Caller) -> None:
     record_revision(
         workspace_id=trigger.workspace_id,
         kind="trigger",

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 from events.rules.event import NewEvent
-from triggers.services.planning import NewFire, PlannedFire
+from triggers.services.planning import FIRED, NewFire, PlannedFire
 from workspaces.rules.inserts import write_array
 
 _TIME = "timestamp with time zone"
@@ -50,7 +50,11 @@ def advance_schedules(
 ) -> None:
     """Move the due rows on; count what was missed and which of the fires were ``written``."""
     ordered = sorted(settled, key=lambda one: one.trigger_id)
-    fired = [one.last_fired for one in ordered]
+    # Flow control may have turned the slot away since.
+    fired = [
+        one.last_fired if one.last_fired and one.last_fired.outcome == FIRED else None
+        for one in ordered
+    ]
     columns: dict[str, tuple[str, list[Any]]] = {
         "ids": ("uuid", [one.trigger_id for one in ordered]),
         "next": (_TIME, [one.next_fire_at for one in ordered]),

@@ -63,7 +63,7 @@ class FireTriggerView(WorkspaceView):
 
     @document("Fire a trigger now", request=FireBodySerializer, response=FiredSerializer)
     def post(self, request: Request, workspace_id: str, trigger_id: str) -> Response:
-        """Whatever its schedule and pause say; 409 when nothing can run."""
+        """Whatever its schedule and pause say; 409 when nothing can run, 429 beyond its limit."""
         body = validate_body(FireBodySerializer, request)
         result = services.fire_trigger_by_hand(
             workspace_id=self.workspace.pk,
@@ -77,6 +77,8 @@ class FireTriggerView(WorkspaceView):
 
 
 def _render_result(result: services.FireResult) -> dict[str, object]:
+    if result.outcome == services.LIMITED:
+        raise services.FireLimited(result)
     if result.outcome not in {services.FIRED, "dry_run"}:
         detail = f"Nothing runs: {result.reason or result.outcome}."
         raise Conflict(detail, errors=[FieldError("", result.outcome, detail)])

@@ -9,6 +9,7 @@ from django.db import DatabaseError, transaction
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from actions.services import InputRefused
+from triggers.services import FireLimited
 from webhooks.providers import Provider
 from webhooks.rules.challenges import Answer, Refusal
 from webhooks.rules.ledger import REJECTED
@@ -167,6 +168,8 @@ def _accept(arrival: Arrival) -> Receipt:
         return accept_delivery(arrival)
     except InputRefused as error:
         raise Rejection("input_invalid", error, event_type=arrival.event_type) from error
+    except FireLimited as error:
+        raise Rejection("fire_limited", error, event_type=arrival.event_type) from error
 
 
 def _record(knock: Knock, rejection: Rejection) -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runs', '0002_outbound_calls'),
+        ('runs', '0003_holding'),
     ]
 
     operations = [
