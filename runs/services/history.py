@@ -153,6 +153,7 @@ class _Life:
             number=row.attempt - row.lost_leases,
             duration_ms=None if ended_at is None else (ended_at - began_at) / _MILLISECOND,
             written_at=self.at,
+            is_awaited=False,
         )
 
 

@@ -12,6 +12,7 @@ from actions.services import ActionSpec, InputRefused, load_actions
 from runs.services import read_statuses
 from triggers.models import Backfill, ScheduleState, Trigger
 from triggers.rules.backfills import CANCELLED, COMPLETED, RUNNING
+from triggers.rules.flow import ALLOW
 from triggers.services.backfills import find_fired
 from triggers.services.planning import Cause, PlannedFire, plan_fire, write_fires
 from triggers.services.slots import list_slots_before
@@ -96,7 +97,9 @@ def _start_slots(backfill: Backfill, *, now: dt.datetime) -> int:
     """Start as many slots as there is room for; how many runs that makes."""
     if backfill.trigger.workspace.archived_at is not None:
         return 0
-    slots = _read_slots(backfill, backfill.max_active - len(backfill.active_run_ids))
+    # Where runs may not overlap, a second one would only be turned away.
+    room = 1 if backfill.trigger.overlap_policy != ALLOW else backfill.max_active
+    slots = _read_slots(backfill, room - len(backfill.active_run_ids))
     fired = find_fired(backfill.trigger_id, slots) if backfill.mode == "only_missed" else set()
     wanted = [slot for slot in slots if slot not in fired]
     plans = _plan_slots(backfill, wanted, now=now)

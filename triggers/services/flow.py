@@ -71,7 +71,7 @@ def control_fires(planned: Sequence["PlannedFire"], *, now: dt.datetime) -> Flow
         return marks
     triggers = {plan.trigger.id: plan.trigger for plan in controlled if plan.trigger is not None}
     _lock_triggers(triggers)
-    taken = _find_taken_keys([plan.fire for plan in controlled])
+    taken = _find_taken_keys(controlled)
     books = _open_books(triggers, now=now)
     for plan in controlled:
         if (plan.fire.trigger_id, plan.fire.key) not in taken:
@@ -92,9 +92,10 @@ def _lock_triggers(triggers: Mapping[uuid.UUID, Trigger]) -> None:
     list(states.select_for_update(of=("self",)).values_list("trigger_id"))
 
 
-def _find_taken_keys(fires: Sequence[Fire]) -> set[tuple[uuid.UUID, str]]:
+def _find_taken_keys(planned: Sequence["PlannedFire"]) -> set[tuple[uuid.UUID, str]]:
     rows = Fire.objects.filter(
-        trigger_id__in={fire.trigger_id for fire in fires}, key__in={fire.key for fire in fires}
+        trigger_id__in={plan.fire.trigger_id for plan in planned},
+        key__in={plan.fire.key for plan in planned},
     )
     return set(rows.values_list("trigger_id", "key"))
 
