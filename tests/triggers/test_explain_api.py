@@ -137,7 +137,7 @@ def test_times_are_on_the_clocks_of_the_trigger(
 def test_a_fired_slot_tells_of_its_run(bob: Person, trigger: Trigger) -> None:
     slot = timezone.now().replace(second=0, microsecond=0)
     Trigger.objects.update(schedule="* * * * *")
-    ScheduleState.objects.update(next_fire_at=slot)
+    ScheduleState.objects.update(next_fire_at=slot, due_at=slot)
     fire_due_triggers()
     drain("instant")
     answer = explain(bob, trigger, slot)
@@ -230,7 +230,7 @@ def test_what_is_still_to_come(bob: Person, trigger: Trigger, caller: Caller) ->
 
 
 def test_a_due_slot_that_nobody_has_claimed_yet(bob: Person, trigger: Trigger) -> None:
-    ScheduleState.objects.update(next_fire_at=SLOT)
+    ScheduleState.objects.update(next_fire_at=SLOT, due_at=SLOT)
     long_ago = SLOT - MINUTE
     SchedulerHeartbeat.objects.create(name="beat", started_at=long_ago, ticked_at=long_ago)
     answer = explain(bob, trigger, SLOT)
@@ -241,7 +241,7 @@ def test_a_due_slot_that_nobody_has_claimed_yet(bob: Person, trigger: Trigger) -
 
 def test_after_the_last_slot(bob: Person, trigger: Trigger) -> None:
     Trigger.objects.update(schedule=f"@at {render_time(SLOT)}")
-    ScheduleState.objects.update(next_fire_at=None, last_scheduled_at=SLOT)
+    ScheduleState.objects.update(next_fire_at=None, due_at=None, last_scheduled_at=SLOT)
     add_fire(trigger, SLOT)
     assert explain(bob, trigger, SLOT)["verdict"] == "fired"
     answer = explain(bob, trigger, SLOT + MINUTE)
