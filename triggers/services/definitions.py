@@ -193,7 +193,7 @@ def pause_for_failures(seen: Trigger, *, caller: Caller, now: dt.datetime) -> bo
     reason = f"its last {seen.auto_pause_after_failures} runs failed"
     trigger.is_active, trigger.pause_reason = False, reason
     _save(trigger, is_new=False)
-    ScheduleState.objects.filter(trigger=trigger).update(next_fire_at=None)
+    ScheduleState.objects.filter(trigger=trigger).update(next_fire_at=None, due_at=None)
     data = {"triggered_by": str(caller), "reason": reason}
     record_auto_pause(trigger, data, caller=caller, now=now)
     return True
