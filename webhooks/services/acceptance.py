@@ -1,5 +1,6 @@
 """One transaction for a genuine delivery: claim, fire, run, events and ledger, or none of them."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -112,7 +113,7 @@ def _settle(arrival: Arrival) -> Receipt:
     first = claim_key(knock.target, key, ids=knock.ids, now=knock.now) if key else None
     if first is not None:
         return _settle_duplicate(arrival, first)
-    result = _fire(arrival)
+    result = fire_arrival(arrival, now=knock.now)
     if result.outcome == FIRED:
         return _settle_fired(arrival, result)
     if key:
@@ -120,7 +121,15 @@ def _settle(arrival: Arrival) -> Receipt:
     return _settle_filtered(arrival, result)
 
 
-def _fire(arrival: Arrival) -> FireResult:
+def fire_arrival(
+    arrival: Arrival, *, now: dt.datetime, replayed_by: str | None = None
+) -> FireResult:
+    """Fire for what a delivery brought, in the caller's transaction.
+
+    Raises:
+        UnknownDestination: the trigger was deleted meanwhile.
+        InputRefused: the action refuses the merged input.
+    """
     knock, ids = arrival.knock, arrival.knock.ids
     loaded = load_trigger(knock.target.trigger_id)
     if loaded is None:
@@ -134,10 +143,11 @@ def _fire(arrival: Arrival) -> FireResult:
         payload=arrival.payload,
         event=describe_event(arrival),
         mapped=arrival.mapped.values,
-        now=knock.now,
+        now=now,
         fire_id=ids.fire_id,
         run_id=ids.run_id,
         fired_event_id=ids.fired_event_id,
+        replayed_by=replayed_by,
     )
 
 

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from triggers.services import FireResult, fire_from_webhook, load_trigger
+from triggers.services import FireResult
 from webhooks.models import Delivery
 from webhooks.rules.ledger import DUPLICATE, FILTERED, REJECTED
-from webhooks.services.acceptance import FIRED, describe_event
+from webhooks.services.acceptance import FIRED, UnknownDestination, fire_arrival
 from webhooks.services.dedupe import claim_key, release_key
 from webhooks.services.ledger import (
     DeliveryIds,
@@ -150,24 +150,11 @@ def _fire(knock: Knock, *, caller: Caller, now: dt.datetime) -> FireResult:
     except Unwanted:
         detail = "The destination ignores this event type."
         raise ReplayRefused("event_type_not_accepted", detail) from None
-    loaded = load_trigger(knock.target.trigger_id)
-    if loaded is None:
-        raise ReplayRefused("destination_deleted", "The destination's trigger was deleted.")
-    trigger, action = loaded
-    return fire_from_webhook(
-        trigger,
-        action,
-        destination_id=knock.target.id,
-        delivery_id=knock.ids.delivery_id,
-        payload=arrival.payload,
-        event=describe_event(arrival),
-        mapped=arrival.mapped.values,
-        now=now,
-        fire_id=knock.ids.fire_id,
-        run_id=knock.ids.run_id,
-        fired_event_id=knock.ids.fired_event_id,
-        replayed_by=str(caller),
-    )
+    try:
+        return fire_arrival(arrival, now=now, replayed_by=str(caller))
+    except UnknownDestination:
+        detail = "The destination's trigger was deleted."
+        raise ReplayRefused("destination_deleted", detail) from None
 
 
 def _was_refused(delivery: Delivery) -> bool:

@@ -13,10 +13,9 @@ from uuid import UUID
 from django.db import transaction
 
 from actions.services import InputRefused
-from triggers.services import FireResult, fire_from_webhook, load_trigger
 from webhooks.rules.ledger import FILTERED, IGNORED, REJECTED
 from webhooks.rules.received import ReceivedRequest
-from webhooks.services.acceptance import FIRED, Arrival, UnknownDestination, describe_event
+from webhooks.services.acceptance import FIRED, Arrival, UnknownDestination, fire_arrival
 from webhooks.services.destinations import find_destination
 from webhooks.services.ledger import Knock
 from webhooks.services.proving import prove_request
@@ -125,7 +124,7 @@ def _pass_until(failed: str | None, trial: Trial) -> None:
 def _fire_and_undo(arrival: Arrival, trial: Trial, *, now: dt.datetime) -> None:
     try:
         with transaction.atomic():
-            result = _fire(arrival, now=now)
+            result = fire_arrival(arrival, now=now)
             transaction.set_rollback(True)
     except InputRefused as error:
         trial.steps.append((FILTER, None, None))
@@ -136,24 +135,3 @@ def _fire_and_undo(arrival: Arrival, trial: Trial, *, now: dt.datetime) -> None:
         trial.input = result.input
     else:
         trial.fail(FILTER, FILTERED, result.outcome, result.reason or result.outcome)
-
-
-def _fire(arrival: Arrival, *, now: dt.datetime) -> FireResult:
-    knock = arrival.knock
-    loaded = load_trigger(knock.target.trigger_id)
-    if loaded is None:
-        raise UnknownDestination
-    trigger, action = loaded
-    return fire_from_webhook(
-        trigger,
-        action,
-        destination_id=knock.target.id,
-        delivery_id=knock.ids.delivery_id,
-        payload=arrival.payload,
-        event=describe_event(arrival),
-        mapped=arrival.mapped.values,
-        now=now,
-        fire_id=knock.ids.fire_id,
-        run_id=knock.ids.run_id,
-        fired_event_id=knock.ids.fired_event_id,
-    )
