@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from actions.rules.durations import parse_duration
+from actions.rules.durations import parse_duration, render_duration
 from triggers.rules.cron_fields import InvalidSchedule
 from workspaces.rules.times import parse_time
 
-MIN_INTERVAL_SECONDS = 10
+# Beat claims about once a second; how short they may be beyond that, an installation decides.
+SHORTEST_SECONDS = 1
 MAX_INTERVAL_SECONDS = 366 * 86_400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -54,13 +55,27 @@ def parse_interval(text: str) -> Interval:
     interval = Interval(
         seconds=_read_seconds(length), phase_seconds=_read_seconds(phase) if slash else 0
     )
-    if not MIN_INTERVAL_SECONDS <= interval.seconds <= MAX_INTERVAL_SECONDS:
+    if not SHORTEST_SECONDS <= interval.seconds <= MAX_INTERVAL_SECONDS:
         raise InvalidSchedule(
-            f"@every takes {MIN_INTERVAL_SECONDS}s to {MAX_INTERVAL_SECONDS // 86_400}d"
+            f"@every takes {SHORTEST_SECONDS}s to {MAX_INTERVAL_SECONDS // 86_400}d"
         )
     if interval.phase_seconds >= interval.seconds:
         raise InvalidSchedule("@every: the phase after the slash is shorter than the interval")
     return interval
+
+
+def check_length(interval: Interval, *, minimum_seconds: int) -> None:
+    """Refuse what is shorter than this installation takes.
+
+    Raises:
+        InvalidSchedule: with the shortest that may be written instead.
+    """
+    if interval.seconds < minimum_seconds:
+        shortest = render_duration(minimum_seconds)
+        raise InvalidSchedule(
+            f"@every {render_duration(interval.seconds)} is too short; write @every {shortest} "
+            "or longer"
+        )
 
 
 def parse_once(text: str) -> Once:
