@@ -1,5 +1,6 @@
 """Schedules that are no cron lines: ``@every 15m``, ``@every 1h/20m`` and ``@at <time>``."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from workspaces.rules.times import parse_time
 # Beat claims about once a second; how short they may be beyond that, an installation decides.
 SHORTEST_SECONDS = 1
 MAX_INTERVAL_SECONDS = 366 * 86_400
+_WHOLE = re.compile(r"(\d+[dhms])+", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -97,6 +99,6 @@ def _read_seconds(text: str) -> int:
         raise InvalidSchedule(
             "write @every 90s, 15m, 2h30m or 1d, with an optional phase: @every 1h/20m"
         ) from None
-    if not seconds.is_integer():
-        raise InvalidSchedule("@every counts whole seconds")
+    if _WHOLE.fullmatch(text) is None:
+        raise InvalidSchedule("@every takes whole days, hours, minutes and seconds, such as 1d12h")
     return int(seconds)

@@ -88,7 +88,7 @@ def _check_that_it_fires(
         name = "starts_at" if fields.get("ends_at") is None else "ends_at"
         detail = "This schedule has no slot to come within its bounds."
         return [FieldError(f"/{name}", "never_fires", detail)]
-    detail = "This schedule has no slot to come: its time is past."
+    detail = "schedule: it has no slot to come, its time is past"
     return [FieldError("/schedule", "never_fires", detail)]
 
 

@@ -148,5 +148,5 @@ def _refuse_what_never_fires(plan: Plan, *, after: dt.datetime) -> None:
         after=after,
     )
     if slot is None:
-        detail = "This schedule has no slot to come: its time is past."
+        detail = "schedule: it has no slot to come, its time is past"
         raise refuse_field("/schedule", code="never_fires", detail=detail)
