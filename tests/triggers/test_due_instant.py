@@ -7,6 +7,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from triggers.services import (
     due,
     fire_due_triggers,
     pause_trigger,
+    planning,
     resume_trigger,
     update_trigger,
 )
@@ -71,7 +73,7 @@ def beside(perform: Callable[[], object]) -> threading.Thread:
 def held_claim(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A Beat that has decided what to fire, and does not commit before the block is left."""
     has_claimed, may_go_on = threading.Event(), threading.Event()
-    write = due.write_fires
+    write = planning.write_fires
 
     def write_slowly(*arguments: Any, **options: Any) -> set[Any]:
         written = write(*arguments, **options)
@@ -168,7 +170,7 @@ def test_a_storm_of_changes_at_the_due_instant(caller: Caller) -> None:
 
     dice.shuffle(triggers)
     others = [beside(beat) for _ in range(3)]
-    for thread in [beside(lambda part=part: meddle(triggers[part::3])) for part in range(3)]:
+    for thread in [beside(partial(meddle, triggers[part::3])) for part in range(3)]:
         thread.join()
     is_over.set()
     for thread in others:

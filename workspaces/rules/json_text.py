@@ -62,11 +62,10 @@ def parse_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
 def _find_unstorable_member(value: Any) -> str | None:
     if not isinstance(value, dict) or any(_UNSTORABLE.search(name) for name in value):
         return None
-    return next(
-        name
-        for name, content in value.items()
-        if any(_UNSTORABLE.search(piece) for piece in _walk_texts(content))
-    )
+    for name, content in value.items():
+        if any(_UNSTORABLE.search(piece) for piece in _walk_texts(content)):
+            return str(name)
+    return None
 
 
 def _refuse_deep_nesting(raw: bytes, max_depth: int) -> None:
