@@ -47,6 +47,10 @@ CLOCKHOOK_ADDRESS_RATE_LIMIT_PER_MINUTE = int(
     os.environ.get("CLOCKHOOK_ADDRESS_RATE_LIMIT_PER_MINUTE") or 0
 )
 CLOCKHOOK_DATA = DATA_DIR
+# The shortest `@every` that a trigger may be given, in seconds.
+CLOCKHOOK_SHORTEST_INTERVAL_SECONDS = int(
+    os.environ.get("CLOCKHOOK_SHORTEST_INTERVAL_SECONDS") or 10
+)
 # Who places outbound calls: a key of actions.providers.PROVIDERS.
 CLOCKHOOK_CALL_PROVIDER = os.environ.get("CLOCKHOOK_CALL_PROVIDER") or "console"
 # Where the console provider notes what it placed; empty: it prints only.

@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.rules.cron import CronLine, parse_cron
-from triggers.rules.schedule import InvalidSchedule, is_interval_job, parse_schedule
+from triggers.rules.schedule import (
+    InvalidSchedule,
+    check_schedule,
+    is_interval_job,
+    parse_schedule,
+)
 
 
 def read_line(text: str) -> CronLine:
@@ -82,6 +87,7 @@ def refuse(text: str) -> InvalidSchedule:
         ("1-2-3 * * * *", "minute", "is not a value"),
         ("*/5/5 * * * *", "minute", "is not a value"),
         ("*-5 * * * *", "minute", "is not a value"),
+        ("every 5 minutes please now", "minute", "is not a value"),
         # Other alphabets, whose digits Python takes for digits.
         ("\u0665 * * * *", "minute", "ASCII"),
         ("0 \uff19 * * *", "hour", "ASCII"),
@@ -145,16 +151,17 @@ def test_a_wrong_field_is_named_and_told_how_to_be_written(
         ("TZ=UTC 0 9 * * *", "not 6"),
         ("@daily @hourly", "stands alone"),
         ("0 9 * * * # nightly", "not 7"),
-        ("every 5 minutes please now", "is not a value"),
         ("*/5\n* * * *", "control characters"),
         ("0 0 * * *" + " " * 120, "128 characters"),
         ("@every", "@every"),
         ("@every 5", "@every"),
         ("@every fortnight", "@every"),
-        ("@every 9s", "10s"),
-        ("@every 0s", "10s"),
+        ("@every 0s", "1s to"),
         ("@every 367d", "366d"),
-        ("@every 10.5s", "whole seconds"),
+        ("@every 10.5s", "whole days"),
+        ("@every 1.5h", "whole days"),
+        ("@every 1w", "whole days"),
+        ("@every 1h/0.5m", "whole days"),
         ("@every 1h/", "@every"),
         ("@every 1h/1h", "shorter"),
         ("@every -1h", "@every"),
@@ -166,7 +173,20 @@ def test_a_wrong_field_is_named_and_told_how_to_be_written(
     ],
 )
 def test_what_is_no_schedule_is_refused_with_a_hint(text: str, hint: str) -> None:
-    assert hint in str(refuse(text))
+    error = refuse(text)
+    assert error.field == "schedule"
+    assert hint in str(error)
+    assert str(error).startswith("schedule: ")
+
+
+def test_what_is_given_anew_is_not_shorter_than_the_installation_takes() -> None:
+    with pytest.raises(InvalidSchedule) as caught:
+        check_schedule("@every 89s", shortest_interval_seconds=90)
+    assert str(caught.value) == (
+        "schedule: @every 1m29s is too short; write @every 1m30s or longer"
+    )
+    for text in ("@every 90s", "@every 2m/5s", "* * * * *", "@at 2026-12-01T09:00:00Z"):
+        assert check_schedule(text, shortest_interval_seconds=90) == parse_schedule(text)
 
 
 @pytest.mark.parametrize(

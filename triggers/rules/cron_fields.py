@@ -35,10 +35,12 @@ _MISPLACED_LAST = re.compile(r"L|LW|L-?\d+|\d+-?L|[A-Z]{3}L|.*#.*", re.ASCII)
 
 
 class InvalidSchedule(ValueError):
-    """A schedule that cannot be kept; ``field`` names the cron field at fault, if it is one."""
+    """A schedule that cannot be kept. The message begins with ``field``, the cron field at fault;
+    ``schedule`` where it is none of them.
+    """
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, field: str = "schedule") -> None:
+        super().__init__(f"{field}: {message}")
         self.field = field
 
 
@@ -62,7 +64,7 @@ FIELD_RULES = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 
 def refuse(rule: FieldRule, message: str) -> NoReturn:
-    raise InvalidSchedule(f"{rule.name}: {message}", field=rule.name)
+    raise InvalidSchedule(message, field=rule.name)
 
 
 def refuse_foreign_signs(rule: FieldRule, text: str) -> None:

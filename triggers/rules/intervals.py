@@ -1,15 +1,18 @@
 """Schedules that are no cron lines: ``@every 15m``, ``@every 1h/20m`` and ``@at <time>``."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from actions.rules.durations import parse_duration
+from actions.rules.durations import parse_duration, render_duration
 from triggers.rules.cron_fields import InvalidSchedule
 from workspaces.rules.times import parse_time
 
-MIN_INTERVAL_SECONDS = 10
+# Beat claims about once a second; how short they may be beyond that, an installation decides.
+SHORTEST_SECONDS = 1
 MAX_INTERVAL_SECONDS = 366 * 86_400
+_WHOLE = re.compile(r"(\d+[dhms])+", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,13 +57,27 @@ def parse_interval(text: str) -> Interval:
     interval = Interval(
         seconds=_read_seconds(length), phase_seconds=_read_seconds(phase) if slash else 0
     )
-    if not MIN_INTERVAL_SECONDS <= interval.seconds <= MAX_INTERVAL_SECONDS:
+    if not SHORTEST_SECONDS <= interval.seconds <= MAX_INTERVAL_SECONDS:
         raise InvalidSchedule(
-            f"@every takes {MIN_INTERVAL_SECONDS}s to {MAX_INTERVAL_SECONDS // 86_400}d"
+            f"@every takes {SHORTEST_SECONDS}s to {MAX_INTERVAL_SECONDS // 86_400}d"
         )
     if interval.phase_seconds >= interval.seconds:
         raise InvalidSchedule("@every: the phase after the slash is shorter than the interval")
     return interval
+
+
+def check_length(interval: Interval, *, minimum_seconds: int) -> None:
+    """Refuse what is shorter than this installation takes.
+
+    Raises:
+        InvalidSchedule: with the shortest that may be written instead.
+    """
+    if interval.seconds < minimum_seconds:
+        shortest = render_duration(minimum_seconds)
+        raise InvalidSchedule(
+            f"@every {render_duration(interval.seconds)} is too short; write @every {shortest} "
+            "or longer"
+        )
 
 
 def parse_once(text: str) -> Once:
@@ -82,6 +99,6 @@ def _read_seconds(text: str) -> int:
         raise InvalidSchedule(
             "write @every 90s, 15m, 2h30m or 1d, with an optional phase: @every 1h/20m"
         ) from None
-    if not seconds.is_integer():
-        raise InvalidSchedule("@every counts whole seconds")
+    if _WHOLE.fullmatch(text) is None:
+        raise InvalidSchedule("@every takes whole days, hours, minutes and seconds, such as 1d12h")
     return int(seconds)

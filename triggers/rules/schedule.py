@@ -19,6 +19,7 @@ from triggers.rules.cron_fields import InvalidSchedule
 from triggers.rules.intervals import (
     Interval,
     Once,
+    check_length,
     parse_interval,
     parse_once,
     walk_interval,
@@ -32,6 +33,7 @@ __all__ = [
     "InvalidTimezone",
     "Once",
     "Schedule",
+    "check_schedule",
     "check_timezone",
     "is_interval_job",
     "iterate_slots",
@@ -88,6 +90,19 @@ def parse_schedule(text: str) -> Schedule:
     if word.lower() == "@at":
         return Schedule(text=text, timing=parse_once(rest.strip(" ")))
     return Schedule(text=text, timing=parse_cron(text.strip(" ")))
+
+
+def check_schedule(text: str, *, shortest_interval_seconds: int) -> Schedule:
+    """As ``parse_schedule``, of a schedule that somebody is about to save: what is saved already
+    stays, also when an installation raises its minimum for ``@every``.
+
+    Raises:
+        InvalidSchedule: as ``parse_schedule``, or an interval shorter than that.
+    """
+    schedule = parse_schedule(text)
+    if isinstance(schedule.timing, Interval):
+        check_length(schedule.timing, minimum_seconds=shortest_interval_seconds)
+    return schedule
 
 
 def is_interval_job(schedule: Schedule) -> bool:

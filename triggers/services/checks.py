@@ -5,13 +5,21 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
+
 from actions.rules.retry import InvalidRetry, parse_retry
 from actions.rules.templates import find_template_problems
 from actions.services import find_action
 from triggers.models import Trigger
 from triggers.rules.filters import find_filter_problems
 from triggers.rules.flow import InvalidFireLimit, parse_fire_limit
-from triggers.rules.schedule import InvalidSchedule, InvalidTimezone, check_timezone, parse_schedule
+from triggers.rules.schedule import (
+    InvalidSchedule,
+    InvalidTimezone,
+    check_schedule,
+    check_timezone,
+    parse_schedule,
+)
 from triggers.services.slots import compute_next_slot
 from workspaces.rules.problems import FieldError, NotFound, Unprocessable, escape_pointer
 
@@ -67,6 +75,12 @@ def _check_that_it_fires(
     schedule = fields.get("schedule")
     if schedule is None or (current is not None and current.schedule == schedule):
         return []
+    try:
+        check_schedule(
+            schedule, shortest_interval_seconds=settings.CLOCKHOOK_SHORTEST_INTERVAL_SECONDS
+        )
+    except InvalidSchedule as error:
+        return [FieldError("/schedule", "invalid_schedule", str(error))]
     if compute_next_slot(candidate, after=now) is not None:
         return []
     candidate.starts_at = candidate.ends_at = None
@@ -74,7 +88,7 @@ def _check_that_it_fires(
         name = "starts_at" if fields.get("ends_at") is None else "ends_at"
         detail = "This schedule has no slot to come within its bounds."
         return [FieldError(f"/{name}", "never_fires", detail)]
-    detail = "This schedule has no slot to come: its time is past."
+    detail = "schedule: it has no slot to come, its time is past"
     return [FieldError("/schedule", "never_fires", detail)]
 
 

@@ -109,11 +109,7 @@ def fire_due_triggers(*, limit: int = BATCH_SIZE) -> DueBatch:
         advance_schedules(settled, written, now=now)
     return DueBatch(
         claimed=len(due),
-        fired=sum(
-            plan.run is not None and plan.fire.id in written
-            for one in settled
-            for plan in one.plans
-        ),
+        fired=sum(len(one.list_fired(written)) for one in settled),
         lag_seconds=(now - due[0].due_at).total_seconds(),
         is_full=len(due) == limit,
     )
@@ -181,25 +177,24 @@ def _plan_slots(
     *,
     now: dt.datetime,
 ) -> Settled:
-    settled = Settled(trigger.id, next_fire_at)
-    previous = due.previous
     left = None if trigger.max_fires is None else trigger.max_fires - due.fire_count
+    if left is not None and left <= 0:
+        return Settled(trigger.id, None)
+    settled = Settled(trigger.id, next_fire_at, max_fires=trigger.max_fires)
+    previous = due.previous
     for slot, outcome in decision.outcomes:
-        if left is not None and left <= 0:
+        if left == 0:
+            # Whether it is a slot at all is known once those before it have really fired.
+            settled.next_fire_at = slot
             break
         if outcome == FIRED:
             plan = _plan_slot(trigger, action, slot, previous=previous, now=now)
-            if plan.run is not None:
-                settled.last_fired = plan.fire
-                left = None if left is None else left - 1
+            left = left if left is None or plan.run is None else left - 1
             previous = slot
         else:
             plan = plan_unfired_slot(trigger, slot, outcome=outcome, now=now)
         settled.plans.append(plan)
-    if left is not None and left <= 0:
-        # Exhausted: whatever came after its last fire is no slot of it.
-        settled.next_fire_at = None
-    settled.is_on_time = settled.last_fired is not None and len(decision.outcomes) == 1
+    settled.is_single = len(decision.outcomes) == 1
     missed = _sum_up_missed(decision)
     if decision.missed_summary is not None:
         settled.plans.append(plan_missed_range(trigger, decision.missed_summary, now=now))

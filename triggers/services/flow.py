@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from django.db.models import F
+from django.db.models.functions import Greatest
+
 from runs.services import LiveRun, cancel_runs, guard_runs, read_live_runs
 from triggers.models import Fire, ScheduleState, Trigger
 from triggers.rules.flow import (
@@ -166,11 +169,21 @@ def _make_way(
     stored = gone & set(book.stored)
     cancel_runs(stored, cancelled_by=CANCELLED_BY, reason=reason)
     displaced = [book.stored[run_id].fire_id for run_id in stored & set(decision.displaced)]
-    if displaced:
-        Fire.objects.filter(id__in=[one for one in displaced if one]).update(
-            outcome=OVERLAP_SKIPPED, reason=reason, is_counted=False
-        )
+    _take_back([fire_id for fire_id in displaced if fire_id], book.trigger, reason=reason)
     book.live = [run for run in book.live if run.run_id not in gone]
+
+
+def _take_back(fire_ids: Sequence[uuid.UUID], trigger: Trigger, *, reason: str) -> None:
+    """Fires whose runs never started are none: neither the limit nor ``max_fires`` counts them."""
+    if not fire_ids:
+        return
+    fires = Fire.objects.filter(id__in=fire_ids)
+    of_schedule = fires.filter(cause="schedule").count()
+    fires.update(outcome=OVERLAP_SKIPPED, reason=reason, is_counted=False)
+    if of_schedule:
+        ScheduleState.objects.filter(trigger=trigger).update(
+            fire_count=Greatest(F("fire_count") - of_schedule, 0)
+        )
 
 
 def _admit(

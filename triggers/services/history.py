@@ -57,8 +57,8 @@ def record_slots(
             fired += _record(plan, steps=tell, now=ticked_at)
         written = {plan.fire.id for plan in settled.plans}
         advance_schedules([settled], written, now=ticked_at)
-        if settled.last_fired is not None:
-            previous = settled.last_fired.scheduled_for
+        if fires := settled.list_fired(written):
+            previous = fires[-1].scheduled_for
         slot = settled.next_fire_at
     return fired
 

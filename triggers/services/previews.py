@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from actions.services import ActionSpec, load_actions
 from triggers.models import Trigger
 from triggers.rules.preview import DEFAULT_COUNT, Occurrence, Plan, preview_plan
 from triggers.rules.schedule import (
     InvalidSchedule,
     InvalidTimezone,
+    check_schedule,
     check_timezone,
     next_slot,
-    parse_schedule,
 )
 from triggers.rules.surprises import find_surprises
 from triggers.services.slots import list_slots
@@ -100,7 +102,10 @@ def _read_prompt(action: ActionSpec) -> str | None:
 def _read_plan(fields: Mapping[str, Any]) -> Plan:
     schedule, errors = None, _check_instants(fields)
     try:
-        schedule = parse_schedule(fields["schedule"])
+        schedule = check_schedule(
+            fields["schedule"],
+            shortest_interval_seconds=settings.CLOCKHOOK_SHORTEST_INTERVAL_SECONDS,
+        )
     except InvalidSchedule as error:
         errors.append(FieldError("/schedule", "invalid_schedule", str(error)))
     try:
@@ -143,5 +148,5 @@ def _refuse_what_never_fires(plan: Plan, *, after: dt.datetime) -> None:
         after=after,
     )
     if slot is None:
-        detail = "This schedule has no slot to come: its time is past."
+        detail = "schedule: it has no slot to come, its time is past"
         raise refuse_field("/schedule", code="never_fires", detail=detail)

@@ -7,17 +7,17 @@ from triggers import services
 from triggers.rules.backfills import render_backfill
 from triggers.serializers import EmptyBodySerializer
 from triggers.serializers.backfills import BackfillBodySerializer, BackfillSerializer
+from triggers.views.clock import ClockedView
 from triggers.views.definitions import read_trigger_id
 from workspaces.rest.pagination import paginate
 from workspaces.rest.parameters import read_path_id
 from workspaces.rest.schema import document, document_list
 from workspaces.rest.serializers import validate_body
-from workspaces.rest.views import WorkspaceView
 
 MAX_LIMIT = 100
 
 
-class BackfillsView(WorkspaceView):
+class BackfillsView(ClockedView):
     """``/v1/{workspace_id}/triggers/{trigger_id}/backfills``"""
 
     scopes = {"GET": "triggers:read", "POST": "triggers:fire"}
@@ -56,7 +56,7 @@ class BackfillsView(WorkspaceView):
         return Response(render_backfill(backfill), status=202)
 
 
-class BackfillView(WorkspaceView):
+class BackfillView(ClockedView):
     """``/v1/{workspace_id}/triggers/{trigger_id}/backfills/{backfill_id}``"""
 
     scopes = {"GET": "triggers:read"}
@@ -74,7 +74,7 @@ class BackfillView(WorkspaceView):
         return Response(render_backfill(backfill))
 
 
-class CancelBackfillView(WorkspaceView):
+class CancelBackfillView(ClockedView):
     """``/v1/{workspace_id}/triggers/{trigger_id}/backfills/{backfill_id}/cancel``"""
 
     scopes = {"POST": "triggers:fire"}

@@ -11,6 +11,7 @@ from triggers.serializers import (
     PauseBodySerializer,
     TriggerSerializer,
 )
+from triggers.views.clock import ClockedView
 from triggers.views.definitions import read_trigger_id, render_row
 from workspaces.rest.schema import document
 from workspaces.rest.serializers import validate_body
@@ -18,7 +19,7 @@ from workspaces.rest.views import WorkspaceView
 from workspaces.rules.problems import Conflict, FieldError
 
 
-class PauseTriggerView(WorkspaceView):
+class PauseTriggerView(ClockedView):
     """``/v1/{workspace_id}/triggers/{trigger_id}/pause``"""
 
     scopes = {"POST": "triggers:write"}
@@ -38,7 +39,7 @@ class PauseTriggerView(WorkspaceView):
         return Response(render_row(trigger))
 
 
-class ResumeTriggerView(WorkspaceView):
+class ResumeTriggerView(ClockedView):
     """``/v1/{workspace_id}/triggers/{trigger_id}/resume``"""
 
     scopes = {"POST": "triggers:write"}

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from triggers import services
 from triggers.rules.render import render_trigger
 from triggers.serializers import LimitsSerializer, TriggerBodySerializer, TriggerSerializer
+from triggers.views.clock import ClockedView
 from workspaces.rest.pagination import paginate
 from workspaces.rest.parameters import (
     read_choice,
@@ -38,7 +39,7 @@ _FILTERS = (
 )
 
 
-class TriggersView(WorkspaceView):
+class TriggersView(ClockedView):
     """``/v1/{workspace_id}/triggers``"""
 
     scopes = _SCOPES
@@ -68,7 +69,7 @@ class TriggersView(WorkspaceView):
         return Response(render_row(trigger), status=201)
 
 
-class TriggerView(WorkspaceView):
+class TriggerView(ClockedView):
     """``/v1/{workspace_id}/triggers/{trigger_id}``"""
 
     scopes = _SCOPES

@@ -9,7 +9,13 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from workspaces.rules.json_text import MalformedJson, parse_json
-from workspaces.rules.problems import BadRequest, FieldError, LengthRequired, Unprocessable
+from workspaces.rules.problems import (
+    BadRequest,
+    FieldError,
+    LengthRequired,
+    Unprocessable,
+    escape_pointer,
+)
 
 # Well-formed JSON all the same: a value that no field takes, so 422 as for any other.
 _VALUES_NOT_TAKEN = frozenset({"number_out_of_range", "unstorable_text"})
@@ -55,4 +61,5 @@ def refuse_chunked(request: Request) -> None:
 
 def _refuse_body(error: MalformedJson) -> NoReturn:
     kind = Unprocessable if error.code in _VALUES_NOT_TAKEN else BadRequest
-    raise kind(str(error), errors=[FieldError("", error.code, str(error))]) from None
+    pointer = "" if error.member is None else f"/{escape_pointer(error.member)}"
+    raise kind(str(error), errors=[FieldError(pointer, error.code, str(error))]) from None

@@ -21,11 +21,15 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class MalformedJson(ValueError):
-    """The text is not JSON that this product accepts; ``code`` says why in one word."""
+    """The text is not JSON that this product accepts; ``code`` says why in one word.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``member``: the one of the outermost object that holds what is not taken, where it is known.
+    """
+
+    def __init__(self, code: str, message: str, *, member: str | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.member = member
 
 
 def parse_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
@@ -47,8 +51,21 @@ def parse_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raise MalformedJson("syntax", message) from None
     # Only an escape can make either: UTF-8 has no surrogates, and JSON no bare control characters.
     if b"\\u" in raw and any(_UNSTORABLE.search(piece) for piece in _walk_texts(value)):
-        raise MalformedJson("unstorable_text", "The body holds \\u0000 or a lone surrogate.")
+        raise MalformedJson(
+            "unstorable_text",
+            "The body holds \\u0000 or a lone surrogate.",
+            member=_find_unstorable_member(value),
+        )
     return value
+
+
+def _find_unstorable_member(value: Any) -> str | None:
+    if not isinstance(value, dict) or any(_UNSTORABLE.search(name) for name in value):
+        return None
+    for name, content in value.items():
+        if any(_UNSTORABLE.search(piece) for piece in _walk_texts(content)):
+            return str(name)
+    return None
 
 
 def _refuse_deep_nesting(raw: bytes, max_depth: int) -> None:

@@ -6,8 +6,8 @@ from django.db import connection
 
 
 def read_now() -> dt.datetime:
-    """Postgres' ``now()``: inside a transaction, the instant at which it began."""
+    """What Postgres' clock shows, which all hosts share; their own may be wrong."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
+        cursor.execute("SELECT statement_timestamp()")
         row: tuple[dt.datetime] = cursor.fetchone()
     return row[0]

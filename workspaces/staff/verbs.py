@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import ServiceError
-from workspaces.services import find_workspace, refuse_archived
+from workspaces.services import find_workspace, read_now, refuse_archived
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -159,7 +159,7 @@ class VerbAdmin(ModelAdmin[_Row]):
         return TemplateResponse(request, "staff/confirm.html", context)
 
     def _apply(self, request: HttpRequest, verb: Verb, rows: Sequence[Any]) -> str | None:
-        caller, now = build_caller(request.user), dt.datetime.now(dt.UTC)
+        caller, now = build_caller(request.user), read_now()
         revealed, done = None, 0
         for row in rows:
             try:
