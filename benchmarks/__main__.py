@@ -1,4 +1,4 @@
-"""``python -m benchmarks [ingest] [runs] [schedule]``: measure, print, write RESULTS.md."""
+"""``python -m benchmarks [NAME …]``: measure, print; without names all, into RESULTS.md."""
 
 import argparse
 import os

@@ -35,7 +35,7 @@ from webhooks.services import receive_delivery
 _CONNECTIONS = 16
 _WARM_UP_SECONDS = 2
 _ACCEPTED = "SELECT count(*) FROM webhooks_delivery WHERE status = 'accepted'"
-_BODY = json.dumps(
+BODY = json.dumps(
     {
         "type": "lead.created",
         "id": "ld_8812",
@@ -43,7 +43,7 @@ _BODY = json.dumps(
         "campaign": {"id": 77, "source": "landing-page", "tags": ["spring", "new"]},
     }
 ).encode()
-_SIGNATURE = hmac.digest(SECRET.encode(), _BODY, "sha256").hex()
+SIGNATURE = hmac.digest(SECRET.encode(), BODY, "sha256").hex()
 
 
 def measure(report: Report, *, seconds: int) -> None:
@@ -84,7 +84,7 @@ def _measure_web(destination_id: UUID, *, seconds: int) -> tuple[Row, float]:
 def _run_wrk(base: str, destination_id: UUID, run: str, *, seconds: int) -> None:
     script = Path(__file__).with_name("wrk.lua")
     options = ["-t", "1", "-c", str(_CONNECTIONS), "-d", f"{seconds}s", "-s", str(script), base]
-    arguments = [f"/v1/hooks/{destination_id}", _SIGNATURE, run, _BODY.decode()]
+    arguments = [f"/v1/hooks/{destination_id}", SIGNATURE, run, BODY.decode()]
     subprocess.run(["wrk", *options, "--", *arguments], check=True, capture_output=True)
 
 
@@ -101,9 +101,9 @@ def _capture_inserts(destination_id: UUID) -> list[str]:
     request = ReceivedRequest(
         method="POST",
         path=f"/v1/hooks/{destination_id}",
-        headers={"x-amigo-request-signature": _SIGNATURE, "x-amigo-idempotent-key": "pgbench"},
-        body=_BODY,
-        size=len(_BODY),
+        headers={"x-amigo-request-signature": SIGNATURE, "x-amigo-idempotent-key": "pgbench"},
+        body=BODY,
+        size=len(BODY),
     )
     with connection.execute_wrapper(note):
         receive_delivery(

@@ -62,9 +62,12 @@ def run_process(
 
 
 @contextmanager
-def run_program(name: str) -> Iterator[subprocess.Popen[bytes]]:
+def run_program(
+    name: str, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """One of the product's processes; ``env`` comes on top of its own."""
     spec = find_program(name)
-    with run_process(f"bench-{name}", spec.command, spec.env) as process:
+    with run_process(f"bench-{name}", spec.command, {**spec.env, **(env or {})}) as process:
         yield process
 
 

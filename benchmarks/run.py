@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Sequence
 
-from benchmarks import ingest, runs, schedule
+from benchmarks import http_runs, ingest, latency, runs, schedule
 from benchmarks.results import Report
 from benchmarks.scene import renew_database
 
-NAMES = ("ingest", "runs", "schedule")
+NAMES = ("ingest", "runs", "http", "latency", "schedule")
 
 
 def run_benchmarks(
@@ -27,6 +27,10 @@ def run_benchmarks(
             ingest.measure(report, seconds=ingest_seconds)
         elif name == "runs":
             runs.measure(report)
+        elif name == "http":
+            http_runs.measure(report)
+        elif name == "latency":
+            latency.measure(report)
         else:
             schedule.measure(report, stock_seconds=stock_seconds, times=times, is_many=is_many)
     if tuple(names) == NAMES:

@@ -56,6 +56,19 @@ def make_scene(name: str) -> Scene:
     return Scene(workspace.id, find_action(workspace_id=workspace.id, action_id=action.id))
 
 
+def make_http_scene(name: str, *, url: str) -> Scene:
+    """As `make_scene`, with an action that sends its input to the URL."""
+    now = _read_now()
+    workspace = create_workspace(name=name, slug=f"bench-{name}-{new_id().hex[-12:]}")
+    fields = {
+        "name": f"{name} call",
+        "action_type": "http_request",
+        "config": {"url": url, "body": {"number": "{{input.number}}"}},
+    }
+    action = create_action(workspace_id=workspace.id, fields=fields, caller=CALLER, now=now)
+    return Scene(workspace.id, find_action(workspace_id=workspace.id, action_id=action.id))
+
+
 def queue_runs(scene: Scene, count: int) -> None:
     """Queue runs as a fire would, 500 at a time."""
     for first in range(0, count, 500):
@@ -73,16 +86,16 @@ def queue_runs(scene: Scene, count: int) -> None:
         start_runs(batch, now=_read_now())
 
 
-def make_due_triggers(scene: Scene, count: int) -> None:
-    """Triggers whose slot of this hour has just come due."""
-    due = _read_now().replace(minute=0, second=0, microsecond=0)
+def make_due_triggers(scene: Scene, count: int, *, slot: dt.datetime | None = None) -> None:
+    """Hourly triggers whose slot has come due: this hour's first minute, or the one given."""
+    due = slot or _read_now().replace(minute=0, second=0, microsecond=0)
     triggers = [
         Trigger(
             workspace_id=scene.workspace_id,
             action_id=scene.action.id,
             name=f"trigger {number}",
             event_type="bench.due",
-            schedule="0 * * * *",
+            schedule=f"{due.minute} * * * *",
             created_by="bench",
         )
         for number in range(count)

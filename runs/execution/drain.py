@@ -10,6 +10,8 @@ from runs.execution.watchdog import ear
 from runs.rules.lanes import find_queue, is_capped_lane
 
 BATCH_SIZE = 50
+# Runs that lost a lease are rare: while there are others, they are looked for this often.
+_ROUNDS_PER_SUSPECT = 8
 # A slot goes back to Celery this often, so that shutdowns and other queues get their turn.
 DRAIN_SECONDS = 20.0
 
@@ -23,27 +25,37 @@ def drain_queue(queue: str, *, should_stop: Callable[[], bool], ring: Callable[[
     ``ring(queue)`` is called when there is more to do than this slot does: to wake a second slot
     for a queue whose runs take their time, and when the time is up.
     """
-    executed = 0
+    executed = rounds = 0
     ends_at = time.monotonic() + DRAIN_SECONDS
     while not should_stop():
         if time.monotonic() >= ends_at:
             ring(queue)
             break
         ear.hear()
-        done = _drain_batch(queue) if queue == INSTANT else _drain_one(queue)
+        done = _drain_round(queue, number=rounds)
         if not done:
             break
         if not executed and queue != INSTANT and _has_more(queue):
             ring(queue)
         executed += done
+        rounds += 1
     return executed
 
 
-def _drain_batch(queue: str) -> int:
-    suspect = claim_suspect(queue)
+def _drain_round(queue: str, *, number: int) -> int:
+    if queue != INSTANT:
+        return _drain_one(queue)
+    return _drain_batch(looks_for_suspects=number % _ROUNDS_PER_SUSPECT == 0)
+
+
+def _drain_batch(*, looks_for_suspects: bool) -> int:
+    """A batch; before it a suspect, where one is looked for or nothing else is due."""
+    suspect = claim_suspect(INSTANT) if looks_for_suspects else []
     if suspect:
         execute_batch(suspect)
-    batch = claim_runs(queue, limit=BATCH_SIZE)
+    batch = claim_runs(INSTANT, limit=BATCH_SIZE)
+    if not batch and not looks_for_suspects:
+        batch = claim_suspect(INSTANT)
     if batch:
         execute_batch(batch)
     return len(suspect) + len(batch)

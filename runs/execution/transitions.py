@@ -2,18 +2,18 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from actions.services import CallStep, follow_calls
 from events.rules.event import NewEvent
 from events.services import append_events
 from runs.rules import states
-from workspaces.rules.times import render_time
+from workspaces.rules.inserts import Column, plan_insert
+from workspaces.rules.times import read_database_time, render_time
 from workspaces.services import new_id
 
 
@@ -63,32 +63,48 @@ class Move:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+_TERMINAL = ", ".join(f"'{status}'" for status in sorted(states.TERMINAL))
+
+# What a move brings to the statement: name, type, and how it is read off the move.
+_MOVED: tuple[tuple[Column, Callable[[Move], Any]], ...] = (
+    (Column("id", "uuid", "id"), lambda move: move.run.id),
+    (Column("token", "uuid", "token"), lambda move: move.run.lease_token),
+    (Column("from_status", "text", "from_status"), lambda move: move.run.status),
+    (Column("to_status", "text", "to_status"), lambda move: move.to_status),
+    (Column("output", "jsonb", "output"), lambda move: move.output),
+    (Column("error", "jsonb", "error"), lambda move: move.error),
+    (Column("delay", "double precision", "delay"), lambda move: move.delay_seconds),
+    (Column("deadline", "double precision", "deadline"), lambda move: move.deadline_seconds),
+    (Column("lost", "integer", "lost"), lambda move: int(move.is_lost_lease)),
+    (Column("given_back", "integer", "given_back"), lambda move: int(move.is_attempt_given_back)),
+)
+_EVENT_ID = Column("event_id", "uuid", "event_id")
+_MOVED_NAMES = ", ".join([*(column.name for column, _ in _MOVED), _EVENT_ID.name])
+
 # clock_timestamp(), not now(): a batch performs inside this transaction, and its end is the runs'
-# end. Without a matching token the lease was lost meanwhile: no row, no event.
-_WRITE = """
+# end. Without a matching token the lease was lost meanwhile: no row, no event. Times come as text:
+# most moves need one of them, and a text is read many times faster.
+_WRITE = f"""
 UPDATE runs_run r SET status = m.to_status,
     output = coalesce(m.output, r.output),
     error = m.error,
     available_at = CASE WHEN m.to_status = 'queued'
-        THEN clock_timestamp() + make_interval(secs => m.delay_seconds) ELSE r.available_at END,
+        THEN clock_timestamp() + make_interval(secs => m.delay) ELSE r.available_at END,
     deadline_at = CASE WHEN m.to_status = 'delegated'
-        THEN clock_timestamp() + make_interval(secs => m.deadline_seconds) END,
-    ended_at = CASE WHEN m.to_status = ANY(%(terminal)s) THEN clock_timestamp() END,
+        THEN clock_timestamp() + make_interval(secs => m.deadline) END,
+    ended_at = CASE WHEN m.to_status IN ({_TERMINAL}) THEN clock_timestamp() END,
     lost_leases = r.lost_leases + m.lost,
     attempt = r.attempt - m.given_back,
     lease_token = NULL, lease_until = NULL,
     last_event_id = m.event_id
-FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(from_statuses)s::text[], %(to_statuses)s::text[],
-    %(outputs)s::jsonb[], %(errors)s::jsonb[], %(delays)s::float8[], %(deadlines)s::float8[],
-    %(losses)s::int[], %(given_back)s::int[], %(event_ids)s::uuid[])
-    AS m(id, token, from_status, to_status, output, error, delay_seconds, deadline_seconds, lost,
-        given_back, event_id)
+FROM (<moved>) AS m({_MOVED_NAMES})
 WHERE r.id = m.id AND r.status = m.from_status AND r.lease_token IS NOT DISTINCT FROM m.token
-RETURNING r.id, r.available_at, r.ended_at, r.attempt + m.given_back,
+RETURNING r.id, CASE WHEN r.status = 'queued' THEN r.available_at::text END,
+    r.ended_at IS NOT NULL, r.attempt + m.given_back,
     r.attempt + m.given_back - r.lost_leases + m.lost,
     (extract(epoch FROM r.ended_at - coalesce(r.started_at, r.ended_at)) * 1000)::float8,
-        clock_timestamp(), r.is_awaited
-"""
+    clock_timestamp()::text, r.is_awaited
+"""  # noqa: S608 - constants only
 
 # Whoever waited for an ended run goes on waiting for what that one waited for: nothing, unless it
 # was held itself.
@@ -104,10 +120,10 @@ RETURNING held.waits_for
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a move made of its run's row."""
+    """What a move made of its run's row. ``available_at`` is of runs that wait again."""
 
-    available_at: dt.datetime
-    ended_at: dt.datetime | None
+    available_at: dt.datetime | None
+    has_ended: bool
     attempt: int
     # The attempt's number among those that were not lost with their worker.
     number: int
@@ -150,7 +166,7 @@ def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
             if move.run.id in written and move.run.family == states.OUTBOUND
         ]
     )
-    release_held([one for one, row in written.items() if row.is_awaited and row.ended_at])
+    release_held([one for one, row in written.items() if row.is_awaited and row.has_ended])
     return set(written)
 
 
@@ -168,23 +184,24 @@ def release_held(ended_ids: Sequence[uuid.UUID]) -> None:
 
 
 def _update_runs(moves: Sequence[Move], event_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Written]:
-    parameters: dict[str, Any] = {
-        "terminal": sorted(states.TERMINAL),
-        "ids": [move.run.id for move in moves],
-        "tokens": [move.run.lease_token for move in moves],
-        "from_statuses": [move.run.status for move in moves],
-        "to_statuses": [move.to_status for move in moves],
-        "outputs": [None if move.output is None else Jsonb(move.output) for move in moves],
-        "errors": [None if move.error is None else Jsonb(move.error) for move in moves],
-        "delays": [move.delay_seconds for move in moves],
-        "deadlines": [move.deadline_seconds for move in moves],
-        "losses": [int(move.is_lost_lease) for move in moves],
-        "given_back": [int(move.is_attempt_given_back) for move in moves],
-        "event_ids": list(event_ids),
-    }
+    columns = [(column, [read(move) for move in moves]) for column, read in _MOVED]
+    moved = plan_insert([*columns, (_EVENT_ID, event_ids)])
     with connection.cursor() as cursor:
-        cursor.execute(_WRITE, parameters)
-        return {run_id: Written(*rest) for run_id, *rest in cursor.fetchall()}
+        cursor.execute(_WRITE.replace("<moved>", moved.source), moved.parameters)
+        return {row[0]: _read_written(*row[1:]) for row in cursor.fetchall()}
+
+
+def _read_written(available_at: str | None, *rest: Any) -> Written:
+    has_ended, attempt, number, duration_ms, written_at, is_awaited = rest
+    return Written(
+        available_at=None if available_at is None else read_database_time(available_at),
+        has_ended=has_ended,
+        attempt=attempt,
+        number=number,
+        duration_ms=duration_ms,
+        written_at=read_database_time(written_at),
+        is_awaited=is_awaited,
+    )
 
 
 def describe_step(move: Move, event_id: uuid.UUID, written: Written) -> CallStep:
@@ -193,7 +210,7 @@ def describe_step(move: Move, event_id: uuid.UUID, written: Written) -> CallStep
         dispatch_run_id=move.run.id,
         run_status=move.to_status,
         attempt=written.number,
-        next_attempt_at=written.available_at if move.to_status == states.QUEUED else None,
+        next_attempt_at=written.available_at,
         written_at=written.written_at,
         event_id=event_id,
         output=move.output or {},

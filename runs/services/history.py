@@ -147,8 +147,8 @@ class _Life:
         row, ended_at = self.row, self.row.ended_at
         began_at = row.started_at or self.at
         return Written(
-            available_at=row.available_at,
-            ended_at=ended_at,
+            available_at=row.available_at if self.stage == states.QUEUED else None,
+            has_ended=ended_at is not None,
             attempt=row.attempt,
             number=row.attempt - row.lost_leases,
             duration_ms=None if ended_at is None else (ended_at - began_at) / _MILLISECOND,

@@ -32,3 +32,11 @@ def parse_time(text: str) -> dt.datetime:
         return local.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"{text} is not a time that exists.") from None
+
+
+def read_database_time(text: str) -> dt.datetime:
+    """A time that Postgres casts to text, in a session whose zone is UTC: 2026-12-01 09:00:00.5+00.
+
+    The cheap way to read times by the thousand.
+    """
+    return dt.datetime.fromisoformat(text)
