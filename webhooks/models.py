@@ -30,7 +30,12 @@ class Destination(models.Model):
     redact = models.JSONField(default=list, blank=True)
     # 0: no limit.
     rate_limit_per_minute = models.PositiveIntegerField(default=0)
-    on_unaccepted_event = models.CharField(max_length=16, default="reject")
+    # Null: the preset's own.
+    on_unaccepted_event = models.CharField(max_length=16, null=True, blank=True)
+    event_type_paths = ArrayField(models.CharField(max_length=256), null=True, blank=True)
+    allow_unsigned_event_header = models.BooleanField(null=True, blank=True)
+    body_format = models.CharField(max_length=80, null=True, blank=True)
+    batch = models.BooleanField(null=True, blank=True)
     source = models.CharField(max_length=16, default="dynamic")
     created_by = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -102,6 +107,8 @@ class Delivery(models.Model):
     # The paths that were to be redacted when it came.
     redact = models.JSONField(default=list)
     notes = models.JSONField(default=list)
+    # What came of each element of a batch; null for what was none.
+    elements = models.JSONField(null=True)
     duration_ms = models.FloatField(default=0)
     created_at = models.DateTimeField()
 

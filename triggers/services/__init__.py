@@ -12,6 +12,7 @@ from triggers.services.backfills import (
     list_backfills,
     plan_backfill,
 )
+from triggers.services.batches import ElementRefused, WebhookElement, fire_batch_from_webhook
 from triggers.services.definitions import (
     ExternalKeyTaken,
     create_trigger,
@@ -69,6 +70,7 @@ __all__ = [
     "Backfill",
     "BackfillNotFound",
     "DueBatch",
+    "ElementRefused",
     "Explanation",
     "ExternalKeyTaken",
     "Fire",
@@ -83,6 +85,7 @@ __all__ = [
     "Trigger",
     "TriggerNotFound",
     "UpcomingRun",
+    "WebhookElement",
     "advance_backfills",
     "cancel_backfill",
     "create_backfill",
@@ -91,6 +94,7 @@ __all__ = [
     "explain_slot",
     "find_backfill",
     "find_trigger",
+    "fire_batch_from_webhook",
     "fire_due_triggers",
     "fire_from_webhook",
     "fire_trigger_by_hand",

@@ -13,7 +13,7 @@ from triggers.models import Trigger
 from triggers.rules.bounds import is_exhausted, is_over
 from triggers.rules.filters import matches_filter
 from triggers.rules.flow import LIMITED
-from triggers.services.planning import Cause, plan_fire, render_input, write_fires
+from triggers.services.planning import Cause, PlannedFire, plan_fire, render_input, write_fires
 from triggers.services.reads import find_trigger
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import FieldError, TooManyRequests
@@ -108,7 +108,7 @@ def fire_from_webhook(
         InputRefused: the action refuses the merged input.
         FireLimited: the trigger's limit is reached; the caller undoes its transaction.
     """
-    obstacle = _find_obstacle(trigger, payload, now=now)
+    obstacle = find_obstacle(trigger, payload, now=now)
     if obstacle is not None:
         outcome, reason = obstacle
         return FireResult(outcome=outcome, trigger_id=trigger.id, reason=reason)
@@ -140,12 +140,14 @@ def build_webhook_cause(
     run_id: uuid.UUID,
     fired_event_id: uuid.UUID,
     replayed_by: str | None = None,
+    element: int | None = None,
 ) -> Cause:
-    """The cause that one delivery is, or its replay."""
+    """The cause that one delivery is, or one element of its batch, or its replay."""
+    place = "" if element is None else f"#{element}"
     return Cause(
         kind="replay" if replayed_by else "webhook",
         # Who asks for two replays gets two.
-        key=f"replay:{fire_id}" if replayed_by else f"webhook:{delivery_id}",
+        key=f"replay:{fire_id}" if replayed_by else f"webhook:{delivery_id}{place}",
         triggered_by=f"replay:{delivery_id}" if replayed_by else f"webhook:{destination_id}",
         context={"payload": payload, "event": event},
         mapped=mapped,
@@ -157,6 +159,7 @@ def build_webhook_cause(
         fired_data={
             "delivery_id": str(delivery_id),
             "event_type": event.get("type"),
+            **({} if element is None else {"element": element}),
             **({"replayed_by": replayed_by} if replayed_by else {}),
         },
     )
@@ -175,7 +178,7 @@ def build_manual_cause(trigger: Trigger, *, overrides: Mapping[str, Any], caller
     )
 
 
-def _find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[str, str] | None:
+def find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[str, str] | None:
     """Why a delivery does not even reach the ledger: the outcome and its reason."""
     if not trigger.is_active:
         return "trigger_paused", "the trigger is paused"
@@ -195,9 +198,14 @@ def _fire(trigger: Trigger, action: ActionSpec, cause: Cause, *, now: dt.datetim
     # A delivery's transaction is open already, and undone as a whole or not at all.
     with transaction.atomic(savepoint=False):
         write_fires([plan], now=now)
+    return build_result(plan)
+
+
+def build_result(plan: PlannedFire) -> FireResult:
+    """What came of a plan that was written."""
     return FireResult(
         outcome=plan.fire.outcome,
-        trigger_id=trigger.id,
+        trigger_id=plan.fire.trigger_id,
         reason=plan.fire.reason,
         fire_id=plan.fire.id,
         run_id=plan.fire.run_id,

@@ -46,6 +46,16 @@ def check_redact(paths: Sequence[Any]) -> list[FieldError]:
     return errors
 
 
+def redact_payload(payload: Any, paths: Sequence[str]) -> Any:
+    """A payload with whatever stands at the paths blanked, in each element where it is a list: of
+    one that is no batch, too much goes rather than too little.
+    """
+    redacted = redact_paths(payload, paths)
+    if not isinstance(redacted, list) or not paths:
+        return redacted
+    return [redact_paths(element, paths) for element in redacted]
+
+
 def redact_paths(value: Any, paths: Sequence[str]) -> Any:
     """The value with whatever stands at the paths blanked; what is not there stays away."""
     for path in paths:

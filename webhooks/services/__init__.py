@@ -14,6 +14,7 @@ from webhooks.services.destinations import (
     delete_destination,
     find_destination,
     list_destinations,
+    read_body_options,
     update_destination,
 )
 from webhooks.services.examination import Examination, examine_case
@@ -54,6 +55,7 @@ __all__ = [
     "list_destinations",
     "list_providers",
     "prune_dedupe_keys",
+    "read_body_options",
     "read_payload",
     "receive_delivery",
     "record_delivery",

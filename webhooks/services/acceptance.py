@@ -13,7 +13,8 @@ from triggers.services import FireResult, fire_from_webhook, load_trigger
 from webhooks.models import Delivery
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, IGNORED
 from webhooks.rules.payload import Mapped
-from webhooks.services.dedupe import FirstDelivery, claim_key, release_key
+from webhooks.services.claims import claim_any, release_keys
+from webhooks.services.dedupe import FirstDelivery
 from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.retries import run_with_retries
 from workspaces.rules.problems import NotFound
@@ -109,15 +110,14 @@ def _commit(arrival: Arrival, attempt: int) -> Receipt:
 
 def _settle(arrival: Arrival) -> Receipt:
     knock = arrival.knock
-    key = knock.dedupe_key
-    first = claim_key(knock.target, key, ids=knock.ids, now=knock.now) if key else None
+    keys = knock.dedupe_keys
+    first = claim_any(knock.target, keys, ids=knock.ids, now=knock.now)
     if first is not None:
         return _settle_duplicate(arrival, first)
     result = fire_arrival(arrival, now=knock.now)
     if result.outcome == FIRED:
         return _settle_fired(arrival, result)
-    if key:
-        release_key(knock.target, key, ids=knock.ids)
+    release_keys(knock.target, keys, ids=knock.ids)
     return _settle_filtered(arrival, result)
 
 

@@ -69,14 +69,14 @@ def claim_key(
     """
     parameters: dict[str, Any] = {
         "destination_id": target.id,
-        "key_hash": _hash_key(key),
+        "key_hash": hash_key(key),
         "delivery_id": ids.delivery_id,
         "event_id": ids.event_id,
         "fired_event_id": ids.fired_event_id,
         "run_id": ids.run_id,
         "fire_id": ids.fire_id,
         "trigger_id": target.trigger_id,
-        "expires_at": now + _find_window(target),
+        "expires_at": now + find_window(target),
         "now": now,
     }
     with connection.cursor() as cursor:
@@ -99,7 +99,7 @@ def release_key(target: Target, key: str, *, ids: DeliveryIds) -> None:
             _RELEASE,
             {
                 "destination_id": target.id,
-                "key_hash": _hash_key(key),
+                "key_hash": hash_key(key),
                 "delivery_id": ids.delivery_id,
             },
         )
@@ -117,13 +117,15 @@ def prune_dedupe_keys(*, now: dt.datetime) -> int:
             return total
 
 
-def _find_window(target: Target) -> dt.timedelta:
+def find_window(target: Target) -> dt.timedelta:
+    """How long a key of the destination is remembered."""
     # The default is longer than any sender retries (Meta: seven days).
     return dt.timedelta(
         hours=(target.options.dedupe or {}).get("window_hours", DEFAULT_WINDOW_HOURS)
     )
 
 
-def _hash_key(key: str) -> bytes:
+def hash_key(key: str) -> bytes:
+    """A key as it is stored."""
     # Headers arrive as Latin-1 text; whatever else a caller of ours passes has a hash, too.
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

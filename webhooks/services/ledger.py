@@ -13,13 +13,11 @@ from events.rules.event import WEBHOOK, NewEvent
 from events.rules.ids import lowest_id, read_id_time
 from events.services import PartitionMissing, append_event, is_partition_missing
 from webhooks.models import Delivery, Destination
-from webhooks.rules.dedupe_keys import find_key
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED
 from webhooks.rules.received import ReceivedRequest
-from webhooks.rules.redaction import make_storable, redact_headers, redact_mapped, redact_paths
+from webhooks.rules.redaction import make_storable, redact_headers, redact_mapped, redact_payload
 from webhooks.rules.sealed import open_request, seal_request
-from webhooks.rules.signed import read_delivery_id
-from webhooks.rules.sources import Parts
+from webhooks.services.delivery_keys import list_delivery_keys
 from webhooks.services.targets import Target
 from workspaces.rules.json_text import MalformedJson, parse_json
 from workspaces.rules.problems import NotFound
@@ -62,13 +60,13 @@ class Knock:
 
     @property
     def dedupe_key(self) -> str | None:
-        """The sender's own name for the delivery, as it was sent; None when there is none."""
-        if self.target.options.dedupe is not None:
-            return find_key(self.target.options.dedupe, self.request)
-        config = self.target.read_config()
-        if config is None:
-            return None
-        return read_delivery_id(Parts(self.request, body_format=config.body_format), config)
+        """The first of its keys, the sender's own name for it; None when nothing names it."""
+        return next(iter(self.dedupe_keys), None)
+
+    @property
+    def dedupe_keys(self) -> tuple[str, ...]:
+        """Each of them alone makes the delivery a duplicate."""
+        return list_delivery_keys(self.target, self.request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +84,8 @@ class Entry:
     input: dict[str, Any] | None = None
     transformed: Any = None
     notes: tuple[str, ...] = ()
+    # What came of each element of a batch.
+    elements: list[dict[str, Any]] | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
 
@@ -136,7 +136,7 @@ def list_deliveries(
     """Deliveries to a destination (None: to all), without bodies; ``since`` is included, ``until``
     not.
     """
-    deliveries = Delivery.objects.filter(workspace_id=workspace_id).defer("body")
+    deliveries = Delivery.objects.filter(workspace_id=workspace_id).defer("body", "elements")
     if destination_id is not None:
         deliveries = deliveries.filter(destination_id=destination_id)
     if statuses:
@@ -175,7 +175,7 @@ def read_payload(delivery: Delivery) -> Any:
         return None
     redacted = _find_redacted(delivery)
     try:
-        return redact_paths(parse_json(request.body), redacted)
+        return redact_payload(parse_json(request.body), redacted)
     except MalformedJson:
         return None if redacted else request.body.decode("utf-8", "replace")
 
@@ -236,10 +236,11 @@ def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Deliver
         headers=redact_headers(request.headers),
         body=_keep_request(knock, is_rejected=entry.status == REJECTED),
         body_size=request.size,
-        transformed=redact_paths(entry.transformed, options.redact),
+        transformed=redact_payload(entry.transformed, options.redact),
         input=_redact_input(knock.target, entry.input),
         redact=options.redact,
         notes=list(entry.notes),
+        elements=entry.elements,
         duration_ms=round((time.perf_counter() - knock.started) * 1000, 3),
         created_at=read_id_time(ids.delivery_id),
     )

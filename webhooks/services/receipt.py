@@ -22,13 +22,20 @@ from webhooks.services.acceptance import (
     accept_delivery,
     ignore_delivery,
 )
+from webhooks.services.batches import accept_batch
 from webhooks.services.challenges import ask_unsigned, record_challenge
+from webhooks.services.elements import is_batch
 from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.proving import SignatureRefused, name_knock, prove_request, spend_effort
 from webhooks.services.retries import CONNECTION_ERRORS, DatabaseAway, drop_connection
 from webhooks.services.secrets import note_use
 from webhooks.services.targets import Target, find_target
-from webhooks.services.understanding import Rejection, Unwanted, understand_request
+from webhooks.services.understanding import (
+    Rejection,
+    Unwanted,
+    parse_payload,
+    understand_payload,
+)
 from workspaces.rules.problems import (
     InternalError,
     MethodNotAllowed,
@@ -117,7 +124,7 @@ def _receive(knock: Knock) -> Receipt | Answer:
     if answer is not None:
         return record_challenge(knock, answer)
     try:
-        receipt = _accept(understand_request(knock))
+        receipt = _take(knock)
     except Unwanted as unwanted:
         receipt = ignore_delivery(knock, event_type=unwanted.event_type)
     _note_use(knock, verdict)
@@ -161,6 +168,13 @@ def _take_tokens(knock: Knock) -> None:
             take_token(name, key, per_minute=per_minute)
     except RateLimited as error:
         raise Rejection("rate_limited", error) from None
+
+
+def _take(knock: Knock) -> Receipt:
+    payload = parse_payload(knock)
+    if is_batch(knock, payload):
+        return accept_batch(knock, payload)
+    return _accept(understand_payload(knock, payload))
 
 
 def _accept(arrival: Arrival) -> Receipt:

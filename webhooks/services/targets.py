@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connection
 
 from webhooks.providers import CONFIGS, PROVIDERS, Provider, build_config
+from webhooks.rules.body_options import NAMES, BodyOptions, override_options
 from webhooks.rules.signature import Secret
 from webhooks.rules.verification import DEFAULT_PRESET, VerificationConfig
 from webhooks.rules.verification_checks import check_verification
@@ -25,7 +26,10 @@ SELECT d.id, d.workspace_id, d.trigger_id, d.is_active AND w.archived_at IS NULL
        jsonb_build_object('input_schema', d.input_schema, 'output_transform', d.output_transform,
            'dedupe', d.dedupe, 'response', d.response, 'redact', d.redact,
            'rate_limit_per_minute', d.rate_limit_per_minute,
-           'on_unaccepted_event', d.on_unaccepted_event)::text,
+           'on_unaccepted_event', d.on_unaccepted_event,
+           'event_type_paths', d.event_type_paths, 'body_format', d.body_format,
+           'allow_unsigned_event_header', d.allow_unsigned_event_header,
+           'batch', d.batch)::text,
        s.id, s.ciphertext, s.expires_at, s.last_used_at
 FROM webhooks_destination d JOIN workspaces_workspace w ON w.id = d.workspace_id
 LEFT JOIN webhooks_destinationsecret s ON s.destination_id = d.id
@@ -55,7 +59,12 @@ class Options:
     response: dict[str, Any] | None
     redact: list[str]
     rate_limit_per_minute: int
-    on_unaccepted_event: str
+    # Null: the preset's own.
+    on_unaccepted_event: str | None = None
+    event_type_paths: list[str] | None = None
+    allow_unsigned_event_header: bool | None = None
+    body_format: str | None = None
+    batch: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +84,16 @@ class Target:
 
     def read_config(self) -> VerificationConfig | None:
         """How requests are verified; None when this version does not understand what is stored."""
-        return _read_verification(self.verification)
+        return _read_verification(self.verification, self.options.body_format)
 
     def read_provider(self) -> Provider:
         """The preset; the native one when this version does not know what is stored."""
         return _read_provider(self.verification)
+
+    def read_body_options(self) -> BodyOptions:
+        """How its sender writes bodies: as the destination says, else as the preset does."""
+        stated = {name: getattr(self.options, name) for name in NAMES}
+        return override_options(self.read_provider().body_options, stated)
 
     def read_secrets(self) -> list[Secret]:
         """The secrets in plain, newest first.
@@ -133,11 +147,13 @@ def _build_secrets(rows: Iterable[tuple[Any, ...]]) -> Iterable[StoredSecret]:
 
 
 @lru_cache(maxsize=1024)
-def _read_verification(text: str) -> VerificationConfig | None:
+def _read_verification(text: str, body_format: str | None) -> VerificationConfig | None:
     document = json.loads(text)
     if check_verification(document, presets=CONFIGS):
         return None
-    return build_config(document)
+    config = build_config(document)
+    # What names or proves a delivery may stand in its body.
+    return config if body_format is None else replace(config, body_format=body_format)
 
 
 @lru_cache(maxsize=1024)

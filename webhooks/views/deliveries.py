@@ -79,14 +79,14 @@ class DeliveryView(WorkspaceView):
         delivery = services.find_delivery(
             workspace_id=self.workspace.pk, delivery_id=read_path_id(delivery_id, name="delivery")
         )
-        return Response(
-            {
-                **render_delivery(delivery),
-                "request_payload": services.read_payload(delivery),
-                "transformed_payload": delivery.transformed,
-                "input": delivery.input,
-            }
-        )
+        shown = {
+            **render_delivery(delivery),
+            "request_payload": services.read_payload(delivery),
+            "transformed_payload": delivery.transformed,
+            "input": delivery.input,
+        }
+        is_batch = delivery.elements is not None
+        return Response({**shown, "elements": delivery.elements} if is_batch else shown)
 
 
 class ReplayView(WorkspaceView):

@@ -197,6 +197,7 @@ def _render_destination(destination: services.Destination) -> dict[str, Any]:
     secrets = list(destination.secrets.all())
     return render_destination(
         destination,
+        options=services.read_body_options(destination),
         public_url=settings.CLOCKHOOK_PUBLIC_URL,
         secret_hint=secrets[0].hint if secrets else None,
     )
