@@ -67,7 +67,7 @@ class Summary:
 
 def read_outcome(row: Mapping[str, Any]) -> Outcome:
     """What `Outcome.as_row` wrote."""
-    ids = {name: None if row[name] is None else UUID(row[name]) for name in _IDS}
+    ids: dict[str, Any] = {name: None if row[name] is None else UUID(row[name]) for name in _IDS}
     return Outcome(
         index=row["index"],
         status=row["status"],

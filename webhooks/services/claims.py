@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -115,7 +116,7 @@ def _claim(
     target: Target, left: dict[bytes, Claim], *, ids: DeliveryIds, now: dt.datetime
 ) -> list[bytes]:
     claims = left.values()
-    parameters = {
+    parameters: dict[str, Any] = {
         "destination_id": target.id,
         "delivery_id": ids.delivery_id,
         "event_id": ids.event_id,

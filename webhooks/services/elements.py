@@ -151,7 +151,8 @@ def _find_owners(
     for element in wanted:
         earlier = [taken[key] for key in element.keys if key in taken]
         twins = [seen[key] for key in element.keys if key in seen]
-        owners[element.index] = next(iter([*earlier, *twins]), element)
+        having: list[Element | FirstDelivery] = [*earlier, *twins, element]
+        owners[element.index] = having[0]
         if not earlier and not twins:
             seen |= dict.fromkeys(element.keys, element)
     return owners
