@@ -441,6 +441,37 @@ def test_the_parameters_of_a_get_are_its_payload(alice: Person, destination: Des
     assert Client().get(path, headers={"X-Twilio-Signature": "AAAA"}).status_code == 401
 
 
+def test_the_parameters_of_a_get_are_shown_redacted_and_tried(
+    alice: Person, destination: Destination
+) -> None:
+    fields = {"redact": ["From"], "field_mapping": {"sid": "CallSid"}}
+    made = make(alice, destination, verification={"preset": "twilio"}, **fields)
+    get_twilio(made, CallSid="CA1", From="+14155550101")
+    delivery = Delivery.objects.get(destination_id=made["id"])
+    shown = alice.get(f"deliveries/{delivery.id}").json()
+    assert shown["request_payload"] == {"CallSid": "CA1", "From": "[redacted]"}
+    query = "CallSid=CA2"
+    url = f"{settings.CLOCKHOOK_PUBLIC_URL}{build_path(find(made))}?{query}"
+    signature = base64.b64encode(sign(url, digest="sha1")).decode()
+    request = {
+        "method": "GET",
+        "query": query,
+        "body": "",
+        "headers": {"X-Twilio-Signature": signature},
+    }
+    trial = alice.send("post", f"{LIST}/{made['id']}/test", request).json()
+    assert (trial["status"], trial["input"]) == ("fired", {"sid": "CA2"})
+
+
+def test_a_form_is_shown_as_its_fields(alice: Person, destination: Destination) -> None:
+    made = make(alice, destination, body_format="form", redact=["secret"])
+    body = "a=1&secret=s"
+    post(made, body, {"x-amigo-request-signature": sign(body).hex()})
+    delivery = Delivery.objects.get(destination_id=made["id"])
+    shown = alice.get(f"deliveries/{delivery.id}").json()
+    assert shown["request_payload"] == {"a": "1", "secret": "[redacted]"}
+
+
 def test_the_digest_of_a_get_is_of_its_parameters(alice: Person, destination: Destination) -> None:
     fields = {"verification": {"preset": "twilio"}, "dedupe": {"key": "digest"}}
     made = make(alice, destination, **fields)

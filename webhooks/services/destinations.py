@@ -12,8 +12,10 @@ from psycopg import Error
 
 from triggers.services import TriggerNotFound, find_trigger
 from webhooks.models import Destination, DestinationSecret
-from webhooks.providers import find_provider
+from webhooks.providers import PROVIDERS
 from webhooks.rules.body_options import NAMES, BodyOptions, override_options
+from webhooks.rules.verification import DEFAULT_PRESET
+from webhooks.rules.verification_document import choose_preset
 from webhooks.services.checks import check_fields, refuse_other_secrets, settle_fields
 from webhooks.services.secrets import add_secret, choose_secret
 from workspaces.rules.callers import Caller
@@ -188,7 +190,9 @@ def list_destinations(
 def read_body_options(row: Destination) -> BodyOptions:
     """How its sender writes bodies: as the destination says, else as its preset does."""
     stated = {name: getattr(row, name) for name in NAMES}
-    return override_options(find_provider(row.verification).body_options, stated)
+    # A later version may have left a preset that this one does not know.
+    provider = PROVIDERS.get(choose_preset(row.verification), PROVIDERS[DEFAULT_PRESET])
+    return override_options(provider.body_options, stated)
 
 
 def lock_destination(*, workspace_id: UUID, destination_id: UUID) -> Destination:

@@ -13,13 +13,15 @@ from events.rules.event import WEBHOOK, NewEvent
 from events.rules.ids import lowest_id, read_id_time
 from events.services import PartitionMissing, append_event, is_partition_missing
 from webhooks.models import Delivery, Destination
+from webhooks.rules.bodies import JSON, parse_request
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.redaction import make_storable, redact_headers, redact_mapped, redact_payload
 from webhooks.rules.sealed import open_request, seal_request
 from webhooks.services.delivery_keys import list_delivery_keys
+from webhooks.services.destinations import read_body_options
 from webhooks.services.targets import Target
-from workspaces.rules.json_text import MalformedJson, parse_json
+from workspaces.rules.json_text import MalformedJson
 from workspaces.rules.problems import NotFound
 from workspaces.services import decrypt_secret, encrypt_secret, new_id
 
@@ -164,8 +166,8 @@ def find_delivery(*, workspace_id: UUID, delivery_id: UUID) -> Delivery:
 
 
 def read_payload(delivery: Delivery) -> Any:
-    """The body as JSON without what is redacted, else as text; None when none was kept. Where there
-    is something to redact, what is no JSON is not shown.
+    """The body as its destination reads it, without what is redacted, else as text; None when none
+    was kept. Where there is something to redact, what cannot be read is not shown.
 
     Raises:
         SecretUnreadable: the keys that encrypted it are no longer configured.
@@ -173,9 +175,9 @@ def read_payload(delivery: Delivery) -> Any:
     request = read_request(delivery)
     if request is None:
         return None
-    redacted = _find_redacted(delivery)
+    redacted, body_format = _find_reading(delivery)
     try:
-        return redact_payload(parse_json(request.body), redacted)
+        return redact_payload(parse_request(request, body_format), redacted)
     except MalformedJson:
         return None if redacted else request.body.decode("utf-8", "replace")
 
@@ -189,10 +191,13 @@ def read_request(delivery: Delivery) -> ReceivedRequest | None:
     return None if delivery.body is None else open_request(decrypt_secret(delivery.body))
 
 
-def _find_redacted(delivery: Delivery) -> list[str]:
-    """What was to be redacted when it came, and what is by now."""
-    now = Destination.objects.filter(id=delivery.destination_id).values_list("redact", flat=True)
-    return [*delivery.redact, *(now.first() or [])]
+def _find_reading(delivery: Delivery) -> tuple[list[str], str]:
+    """What was to be redacted when it came, and what is by now; and how its body is written."""
+    destination = Destination.objects.filter(id=delivery.destination_id).first()
+    if destination is None:
+        return delivery.redact, JSON
+    redacted = [*delivery.redact, *destination.redact]
+    return redacted, read_body_options(destination).body_format
 
 
 def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:

@@ -92,8 +92,10 @@ class Target:
 
     def read_body_options(self) -> BodyOptions:
         """How its sender writes bodies: as the destination says, else as the preset does."""
-        stated = {name: getattr(self.options, name) for name in NAMES}
-        return override_options(self.read_provider().body_options, stated)
+        stated = [getattr(self.options, name) for name in NAMES]
+        # Lists have no hash.
+        hashable = [tuple(one) if isinstance(one, list) else one for one in stated]
+        return _choose_body_options(self.verification, tuple(hashable))
 
     def read_secrets(self) -> list[Secret]:
         """The secrets in plain, newest first.
@@ -159,6 +161,12 @@ def _read_verification(text: str, body_format: str | None) -> VerificationConfig
 @lru_cache(maxsize=1024)
 def _read_options(text: str) -> Options:
     return Options(**json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _choose_body_options(text: str, stated: tuple[Any, ...]) -> BodyOptions:
+    preset = _read_provider(text).body_options
+    return override_options(preset, dict(zip(NAMES, stated, strict=True)))
 
 
 @lru_cache(maxsize=1024)

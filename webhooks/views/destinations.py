@@ -176,11 +176,14 @@ class TrialView(WorkspaceView):
         """What the destination would make of it."""
         body = validate_body(TrialBodySerializer, request)
         target_id = read_path_id(destination_id, name="webhook destination")
+        path, query = f"/v1/{self.workspace.pk}/hooks/{target_id}", body["query"]
         trial = services.try_request(
             ReceivedRequest(
                 method=body["method"].upper(),
-                path=f"/v1/{self.workspace.pk}/hooks/{target_id}",
-                query=body["query"],
+                path=path,
+                query=query,
+                # Some senders sign it.
+                url=f"{settings.CLOCKHOOK_PUBLIC_URL}{path}{query and '?' + query}",
                 headers={name.lower(): value for name, value in body.get("headers", {}).items()},
                 body=body["raw"],
                 size=len(body["raw"]),
