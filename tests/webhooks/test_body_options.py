@@ -25,11 +25,21 @@ LIST = "webhook-destinations"
 SECRET = "a secret of the sender's own"
 
 
-def make(alice: Person, destination: Destination, status: int = 201, **fields: Any) -> Any:
-    body = {"name": "S", "trigger_id": str(destination.trigger_id), "secret": SECRET, **fields}
-    answer = alice.send("post", LIST, body)
-    assert answer.status_code == status, answer.json()
+def make(alice: Person, destination: Destination, **fields: Any) -> Any:
+    answer = create(alice, destination, **fields)
+    assert answer.status_code == 201, answer.json()
     return answer.json()
+
+
+def refuse(alice: Person, destination: Destination, **fields: Any) -> Any:
+    answer = create(alice, destination, **fields)
+    assert answer.status_code == 422, answer.json()
+    return answer.json()
+
+
+def create(alice: Person, destination: Destination, **fields: Any) -> Any:
+    body = {"name": "S", "trigger_id": str(destination.trigger_id), "secret": SECRET, **fields}
+    return alice.send("post", LIST, body)
 
 
 def find(made: dict[str, Any]) -> Destination:
@@ -156,7 +166,7 @@ def test_another_preset_brings_its_own(alice: Person, destination: Destination) 
 def test_what_cannot_be_read_is_refused_when_it_is_saved(
     alice: Person, destination: Destination, fields: dict[str, Any], pointer: str, code: str
 ) -> None:
-    problem = make(alice, destination, 422, **fields)
+    problem = refuse(alice, destination, **fields)
     assert [(error["pointer"], error["code"]) for error in problem["errors"]] == [(pointer, code)]
     answer = alice.send("patch", f"{LIST}/{destination.pk}", fields)
     assert answer.status_code == 422
@@ -321,7 +331,7 @@ def test_bodies_that_nobody_signs_must_not_come_twice(
     alice: Person, destination: Destination
 ) -> None:
     fields = {"verification": {"preset": "mailgun"}, "dedupe": {"key": None}}
-    problem = make(alice, destination, 422, **fields)
+    problem = refuse(alice, destination, **fields)
     assert problem["errors"][0]["pointer"] == "/dedupe/key"
     # A name of the destination's own comes besides what is signed.
     made = make(alice, destination, **{**fields, "dedupe": {"key": "header:X-Own"}})
@@ -349,7 +359,7 @@ def test_an_unsigned_body_needs_a_signed_id(
         "timestamp": {"from": "header:x-time"},
         "delivery_id": {"from": "header:x-id"},
     }
-    problem = make(alice, destination, 422, verification=verification)
+    problem = refuse(alice, destination, verification=verification)
     assert [(one["pointer"], one["code"]) for one in problem["errors"]] == [
         ("/verification/signed", "id_not_signed")
     ]

@@ -7,8 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, IGNORED
+from webhooks.rules.redaction import make_storable
 
 FIRED = "fired"
+# A header's name for the delivery may be long, and is in every element's.
+MAX_SHOWN_KEY = 200
 BATCH_EMPTY = "batch_empty"
 # Whatever the best of its elements came to: the delivery's status.
 _RANKING = (FIRED, DUPLICATE, FILTERED, IGNORED)
@@ -49,7 +52,7 @@ class Outcome:
         return {
             **self.as_json(),
             "event_type": self.event_type,
-            "dedupe_key": self.key,
+            "dedupe_key": None if self.key is None else make_storable(self.key[:MAX_SHOWN_KEY]),
             "fire_id": _render(self.fire_id),
             "duplicate_of": _render(self.duplicate_of),
             "first_event_id": _render(self.first_event_id),
