@@ -315,6 +315,14 @@ def test_buffered_elements_wait_for_each_other(sender: Sender) -> None:
     assert Run.objects.filter(status="queued").count() == 3
 
 
+def test_of_elements_for_one_place_in_the_buffer_the_last_has_it(sender: Sender) -> None:
+    destination = make_batch_destination(trigger__overlap_policy="buffer_one")
+    answer = sender.post(destination, make_leads("a", "b", "c")).json()
+    assert list_statuses(answer) == ["fired", "filtered", "fired"]
+    inputs = [run.input["lead"] for run in Run.objects.order_by("id")]
+    assert sorted(inputs) == ["a", "c"]
+
+
 def test_a_limit_within_the_batch_turns_all_of_it_away(sender: Sender) -> None:
     destination = make_batch_destination(trigger__fire_limit={"max": 2, "window": "1h"})
     answer = sender.post(destination, make_leads("a", "b", "c"), key="k")

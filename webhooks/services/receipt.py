@@ -114,10 +114,10 @@ def _is_pool_exhausted(error: Exception) -> bool:
 
 def _receive(knock: Knock) -> Receipt | Answer:
     provider = _refuse_at_the_door(knock)
+    _take_tokens(knock)
     asked = _ask_unsigned(knock, provider)
     if asked is not None:
         return record_challenge(knock, asked)
-    _take_tokens(knock)
     verdict, answer = prove_request(knock)
     if not verdict.valid:
         raise Rejection(verdict.cause or "internal", SignatureRefused())
