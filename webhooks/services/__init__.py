@@ -24,7 +24,7 @@ from webhooks.services.receipt import PostOnly, receive_delivery
 from webhooks.services.replay import ReplayRefused, replay_delivery
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.rotation import RotationOverlaps, rotate_secret
-from webhooks.services.secrets import SecretRefused
+from webhooks.services.secrets import SecretRefused, list_sealed_columns
 from webhooks.services.trial import try_request
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "list_deliveries",
     "list_destinations",
     "list_providers",
+    "list_sealed_columns",
     "prune_dedupe_keys",
     "read_payload",
     "receive_delivery",

@@ -9,12 +9,12 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from webhooks.models import DestinationSecret
+from webhooks.models import Delivery, DestinationSecret
 from webhooks.providers import build_config, find_provider
 from webhooks.rules.signature import Secret
 from webhooks.rules.verification_checks import check_secret
 from workspaces.rules.problems import FieldError, Unprocessable
-from workspaces.services import decrypt_secret, encrypt_secret
+from workspaces.services import SealedColumn, decrypt_secret, encrypt_secret
 
 PREFIX = "whsec_"
 HINT_LENGTH = 4
@@ -85,3 +85,11 @@ def open_secret(secret_id: UUID, kept: bytes, expires_at: dt.datetime | None) ->
 def note_use(secret_id: UUID, *, now: dt.datetime) -> None:
     """Remember that a request was signed with this secret."""
     DestinationSecret.objects.filter(id=secret_id).update(last_used_at=now)
+
+
+def list_sealed_columns() -> list[SealedColumn]:
+    """Where this room keeps what is encrypted: secrets, and requests as they came."""
+    return [
+        SealedColumn("destination secrets", DestinationSecret.objects.all(), "ciphertext"),
+        SealedColumn("deliveries", Delivery.objects.all(), "body"),
+    ]
