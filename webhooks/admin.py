@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from webhooks.models import DedupeKey, Delivery, Destination, DestinationSecret
-from webhooks.services import STATUSES, rotate_secret
+from webhooks.services import STATUSES, diagnose, rotate_secret
 from workspaces.rules.callers import Caller
 from workspaces.staff.display import link_row
 from workspaces.staff.filters import WorkspaceFilter, build_choice_filter, build_workspace_filter
@@ -108,6 +108,15 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         "run_id": "runs.run",
         "duplicate_of": "webhooks.delivery",
     }
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """What the doctor says comes first."""
+        return ["diagnosis", *super().get_fields(request, obj)]
+
+    @admin.display
+    def diagnosis(self, delivery: Delivery) -> str:
+        """Why the signature does not verify, in a sentence."""
+        return diagnose(delivery).detail
 
     @admin.display
     def destination(self, delivery: Delivery) -> str:

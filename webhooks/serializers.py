@@ -7,7 +7,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from workspaces.rest.fields import FlagField, ObjectField, TextField, WholeNumberField
+from workspaces.rest.fields import (
+    FlagField,
+    InstantField,
+    ObjectField,
+    TextField,
+    WholeNumberField,
+)
 from workspaces.rest.serializers import StrictSerializer
 
 MAX_BODY_LENGTH = 1024 * 1024
@@ -200,6 +206,34 @@ class DeliveryDetailSerializer(DeliverySerializer):
     input = serializers.DictField(allow_null=True)
 
 
+class DiagnosisSerializer(serializers.Serializer[Any]):
+    """What the signature doctor says of a request."""
+
+    valid = serializers.BooleanField(
+        allow_null=True, help_text="Null where there is nothing to examine."
+    )
+    cause = serializers.CharField(
+        allow_null=True,
+        help_text="The ledger's word; or not_kept, unreadable, destination_deleted.",
+    )
+    step = serializers.CharField(allow_null=True, help_text="The first step that fails.")
+    detail = serializers.CharField(allow_null=True, help_text="Why, in a plain sentence.")
+    challenge_response = serializers.JSONField(
+        allow_null=True, help_text="What a challenge is answered with."
+    )
+    event_type = serializers.CharField(allow_null=True)
+    delivery_id = serializers.CharField(
+        allow_null=True, help_text="The sender's own name for the delivery."
+    )
+
+
+class DeliveryDiagnosisSerializer(DiagnosisSerializer):
+    """The same of a stored delivery, beside what the ledger has of it."""
+
+    recorded_status = serializers.CharField()
+    recorded_cause = serializers.CharField(allow_null=True)
+
+
 class TrialBodySerializer(StrictSerializer):
     """A request to try: its body as JSON (``payload``), as text or in base64; at most one."""
 
@@ -209,6 +243,12 @@ class TrialBodySerializer(StrictSerializer):
     method = TextField(max_length=16, required=False, default="POST")
     query = TextField(max_length=4096, allow_blank=True, required=False, default="")
     headers = ObjectField(child=TextField(max_length=8192, allow_blank=True), required=False)
+    received_at = InstantField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="When it was captured, for the age of its signature; now where it is not given.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Read the body's bytes into ``raw``."""
@@ -245,13 +285,14 @@ class TrialStepSerializer(serializers.Serializer[Any]):
 class TrialSerializer(serializers.Serializer[Any]):
     """What would happen to the request."""
 
-    status = serializers.CharField(help_text="fired, filtered, ignored or rejected.")
+    status = serializers.CharField(help_text="fired, filtered, ignored, challenge or rejected.")
     cause = serializers.CharField(allow_null=True)
     event_type = serializers.CharField(allow_null=True)
     transformed_payload = serializers.JSONField(allow_null=True)
     input = serializers.DictField(allow_null=True, help_text="The merged input of the run.")
     notes = serializers.ListField(child=serializers.CharField())
     steps = TrialStepSerializer(many=True)
+    diagnosis = DiagnosisSerializer(help_text="What the signature doctor says.")
 
 
 class ReplaySerializer(serializers.Serializer[Any]):

@@ -16,6 +16,7 @@ from webhooks.services.destinations import (
     list_destinations,
     update_destination,
 )
+from webhooks.services.diagnosis import Diagnosis, diagnose, diagnose_delivery
 from webhooks.services.examination import Examination, examine_case
 from webhooks.services.history import record_delivery
 from webhooks.services.ledger import find_delivery, list_deliveries, read_payload
@@ -34,6 +35,7 @@ __all__ = [
     "Destination",
     "DestinationFromConfig",
     "DestinationNotFound",
+    "Diagnosis",
     "Examination",
     "ExternalKeyTaken",
     "ListedProvider",
@@ -46,6 +48,8 @@ __all__ = [
     "UnknownDestination",
     "create_destination",
     "delete_destination",
+    "diagnose",
+    "diagnose_delivery",
     "examine_case",
     "fetch_certificate",
     "find_delivery",

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from triggers.services import FireResult
 from webhooks.models import Delivery
-from webhooks.rules.ledger import DUPLICATE, FILTERED, REJECTED
+from webhooks.rules.ledger import DUPLICATE, FILTERED, REJECTED, UNVERIFIED_CAUSES
 from webhooks.services.acceptance import FIRED, UnknownDestination, fire_arrival
 from webhooks.services.dedupe import claim_key, release_key
 from webhooks.services.ledger import (
@@ -25,23 +25,6 @@ from webhooks.services.targets import find_target
 from webhooks.services.understanding import Rejection, Unwanted, understand_request
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError
-
-# Nobody has verified these yet. The others were genuine when they came, also if their secret has
-# been rotated away since.
-_UNVERIFIED = frozenset(
-    {
-        "config_invalid",
-        "destination_inactive",
-        "internal",
-        "rate_limited",
-        "secret_expired",
-        "signature_mismatch",
-        "signature_missing",
-        "timestamp_malformed",
-        "timestamp_stale",
-        "token_mismatch",
-    }
-)
 
 
 class ReplayRefused(Conflict):
@@ -91,7 +74,7 @@ def replay_delivery(
     knock = _knock_again(delivery)
     if not knock.target.is_active:
         raise ReplayRefused("destination_inactive", "The destination is inactive.")
-    if delivery.cause in _UNVERIFIED:
+    if delivery.cause in UNVERIFIED_CAUSES:
         verdict, _ = prove_request(knock)
         if not verdict.valid:
             cause = verdict.cause or "internal"

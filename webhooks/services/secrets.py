@@ -12,13 +12,13 @@ from uuid import UUID
 from webhooks.models import Delivery, DestinationSecret
 from webhooks.providers import build_config, find_provider
 from webhooks.rules.signature import Secret
+from webhooks.rules.verification import TOKEN_SCHEMES
 from webhooks.rules.verification_checks import check_secret
 from workspaces.rules.problems import FieldError, Unprocessable
 from workspaces.services import SealedColumn, decrypt_secret, encrypt_secret
 
 PREFIX = "whsec_"
 HINT_LENGTH = 4
-_TOKEN_SCHEMES = ("token", "basic")
 # What only the sender can make.
 _GIVEN_SCHEMES = ("basic", "ed25519", "ecdsa_p256")
 # What stands before the SHA-256 of a token, which is all that is kept of it.
@@ -55,7 +55,7 @@ def add_secret(
 ) -> DestinationSecret:
     """Store a secret, encrypted, as the destination's newest; of a token only its SHA-256."""
     kept = secret.encode()
-    if build_config(verification).scheme in _TOKEN_SCHEMES:
+    if build_config(verification).scheme in TOKEN_SCHEMES:
         kept = _DIGEST_MARK + hashlib.sha256(kept).hexdigest().encode()
     return DestinationSecret.objects.create(
         destination_id=destination_id,

@@ -13,12 +13,13 @@ from uuid import UUID
 from django.db import transaction
 
 from actions.services import InputRefused
-from webhooks.rules.ledger import FILTERED, IGNORED, REJECTED
+from webhooks.rules.ledger import CHALLENGE, FILTERED, IGNORED, REJECTED
 from webhooks.rules.received import ReceivedRequest
 from webhooks.services.acceptance import FIRED, Arrival, UnknownDestination, fire_arrival
 from webhooks.services.destinations import find_destination
+from webhooks.services.diagnosis import examine_knock
+from webhooks.services.examination import Examination
 from webhooks.services.ledger import Knock
-from webhooks.services.proving import prove_request
 from webhooks.services.targets import find_target
 from webhooks.services.understanding import Rejection, Unwanted, understand_request
 
@@ -38,9 +39,10 @@ _STEP_OF_CAUSE = {
 class Trial:
     """What would happen to the request: ``status`` and ``cause`` in the ledger's words, beside
     ``fired``. ``steps`` are ``(name, cause or None, detail or None)``, up to the first that fails;
-    only a bad signature does not end a trial.
+    only a bad signature does not end a trial. ``diagnosis`` is the doctor's, of the signature.
     """
 
+    diagnosis: Examination
     status: str = FIRED
     cause: str | None = None
     event_type: str | None = None
@@ -62,6 +64,7 @@ class Trial:
                 {"step": name, "ok": cause is None, "cause": cause, "detail": detail}
                 for name, cause, detail in self.steps
             ],
+            "diagnosis": self.diagnosis.as_json(),
         }
 
     def fail(self, step: str, status: str, cause: str, detail: str) -> None:
@@ -74,7 +77,8 @@ class Trial:
 def try_request(
     request: ReceivedRequest, *, workspace_id: UUID, destination_id: UUID, now: dt.datetime
 ) -> Trial:
-    """Say what the destination would make of the request. Nothing is stored, nothing fires.
+    """Say what the destination would make of the request, had it come at ``now``. Nothing is
+    stored, nothing fires.
 
     Raises:
         DestinationNotFound: the workspace has no such destination.
@@ -83,14 +87,17 @@ def try_request(
     target = find_target(str(destination_id), workspace_id=None)
     if target is None:
         raise UnknownDestination
-    trial = Trial()
     knock = Knock(request=request, target=target, now=now, started=time.perf_counter())
-    verdict, _ = prove_request(knock)
-    if verdict.valid:
+    examination = examine_knock(request, target=target, now=now)
+    trial = Trial(diagnosis=examination)
+    if examination.valid:
         trial.steps.append((VERIFY, None, None))
     else:
-        cause = verdict.cause or "internal"
-        trial.fail(VERIFY, REJECTED, cause, f"The signature does not verify: {cause}.")
+        cause = examination.cause or "internal"
+        trial.fail(VERIFY, REJECTED, cause, examination.detail or cause)
+    if examination.challenge is not None:
+        trial.status = CHALLENGE
+        return trial
     arrival = _understand(knock, trial)
     if arrival is not None:
         _fire_and_undo(arrival, trial, now=now)

@@ -10,6 +10,7 @@ from webhooks import services
 from webhooks.rules.render import render_delivery
 from webhooks.serializers import (
     DeliveryDetailSerializer,
+    DeliveryDiagnosisSerializer,
     DeliverySerializer,
     ReplaySerializer,
 )
@@ -87,6 +88,23 @@ class DeliveryView(WorkspaceView):
                 "input": delivery.input,
             }
         )
+
+
+class DiagnosisView(WorkspaceView):
+    """``/v1/{workspace_id}/deliveries/{delivery_id}/diagnosis``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": _READ}
+
+    @document(
+        "Say why a delivery's signature does not verify, and what would have matched",
+        response=DeliveryDiagnosisSerializer,
+    )
+    def get(self, request: Request, workspace_id: str, delivery_id: str) -> Response:
+        """What the signature doctor says; nothing is written and nothing fires."""
+        diagnosis = services.diagnose_delivery(
+            workspace_id=self.workspace.pk, delivery_id=read_path_id(delivery_id, name="delivery")
+        )
+        return Response(diagnosis.as_json())
 
 
 class ReplayView(WorkspaceView):

@@ -25,7 +25,9 @@ class SecretUnreadable(InternalError):
 def encrypt_secret(plain: bytes | str) -> bytes:
     """What to store in place of ``plain``."""
     key_id, cipher = next(iter(_read_ciphers().items()))
-    return _MARK + key_id + b":" + cipher.encrypt(plain.encode() if isinstance(plain, str) else plain)
+    return (
+        _MARK + key_id + b":" + cipher.encrypt(plain.encode() if isinstance(plain, str) else plain)
+    )
 
 
 def decrypt_secret(cipher: bytes | memoryview) -> bytes:

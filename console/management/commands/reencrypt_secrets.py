@@ -30,7 +30,9 @@ class Command(BaseCommand):
             unreadable += done.unreadable
             self.stdout.write(_describe(name, done))
         if unreadable:
-            raise CommandError(f"No configured key reads {unreadable} of them: keep looking for it.")
+            raise CommandError(
+                f"No configured key reads {unreadable} of them: keep looking for it."
+            )
         waiting = sum(census.waiting for census in take_census())
         if waiting:
             detail = "restart the processes that still use an old key, then run this again"
