@@ -222,6 +222,13 @@ _DELIVERY = {
     "run_id": "the run, when there is one",
     "duplicate_of": "the first delivery, for a duplicate",
 }
+_SUBSCRIPTION = {
+    "destination_id": "where it arrived",
+    "trigger_id": "the trigger behind it",
+    "delivery_id": "the delivery that asked",
+    "topic_arn": "the topic",
+    "attempts": "how often its address was visited",
+}
 _DELIVERIES = (
     EventType("webhook.received", "A genuine delivery fired its trigger.", _DELIVERY),
     EventType("webhook.filtered", "A genuine delivery fired nothing.", _DELIVERY),
@@ -230,6 +237,16 @@ _DELIVERIES = (
         "webhook.duplicate",
         "A delivery came again; the ids are those of the first one.",
         {**_DELIVERY, "first_event_id": "the first delivery's own event"},
+    ),
+    EventType(
+        "webhook.subscription_confirmed",
+        "Amazon SNS was told that its topic may deliver here.",
+        _SUBSCRIPTION,
+    ),
+    EventType(
+        "webhook.subscription_failed",
+        "Amazon SNS could not be told so, and will not be asked again.",
+        {**_SUBSCRIPTION, "error": "why, in a sentence"},
     ),
 )
 

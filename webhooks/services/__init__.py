@@ -26,6 +26,7 @@ from webhooks.services.replay import ReplayRefused, replay_delivery
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.rotation import RotationOverlaps, rotate_secret
 from webhooks.services.secrets import SecretRefused, list_sealed_columns
+from webhooks.services.subscriptions import confirm_due_subscriptions
 from webhooks.services.trial import try_request
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "SecretRefused",
     "SignatureRefused",
     "UnknownDestination",
+    "confirm_due_subscriptions",
     "create_destination",
     "delete_destination",
     "diagnose",

@@ -6,13 +6,13 @@ from typing import Any
 
 from webhooks.providers import CONFIGS, Provider, build_config, find_provider
 from webhooks.rules.cases import Case, InvalidCase, read_case
-from webhooks.rules.challenges import Answer, Refusal
+from webhooks.rules.challenges import Answer, Refusal, answer_signed
 from webhooks.rules.doctor import find_hint
 from webhooks.rules.event_types import read_event_type
 from webhooks.rules.signature import verify
 from webhooks.rules.signed import read_delivery_id
 from webhooks.rules.sources import Parts, read_payload
-from webhooks.rules.verdicts import Fetch, Secret, Verdict
+from webhooks.rules.verdicts import Fetch, Verdict
 from webhooks.rules.verification import VerificationConfig
 from webhooks.rules.verification_checks import check_verification
 
@@ -87,21 +87,18 @@ def examine_request(case: Case, provider: Provider, config: VerificationConfig) 
         valid=verdict.valid,
         cause=verdict.cause,
         detail=None if verdict.valid else _explain(case, config, verdict),
-        challenge=_answer(provider, payload, case.secrets, verdict),
+        challenge=answer_signed(
+            provider.signed_challenge,
+            payload,
+            verdict=verdict,
+            secrets=case.secrets,
+            scheme=provider.verification.scheme,
+        ),
         event_type=read_event_type(
             payload, provider.event_type_paths, headers=case.request.headers
         ),
         delivery_id=read_delivery_id(parts, config),
     )
-
-
-def _answer(
-    provider: Provider, payload: Any, secrets: list[Secret], verdict: Verdict
-) -> Answer | None:
-    if not verdict.valid or provider.signed_challenge is None:
-        return None
-    signer = next((s for s in secrets if s.id == verdict.secret_id), None)
-    return None if signer is None else provider.signed_challenge(payload, signer.value)
 
 
 def _explain(case: Case, config: VerificationConfig, verdict: Verdict) -> str:
