@@ -10,10 +10,10 @@ from webhooks import services
 from webhooks.rules.render import render_delivery
 from webhooks.serializers import (
     DeliveryDetailSerializer,
-    DeliveryDiagnosisSerializer,
     DeliverySerializer,
     ReplaySerializer,
 )
+from webhooks.serializers.diagnosis import DeliveryDiagnosisSerializer
 from workspaces.rest.pagination import paginate
 from workspaces.rest.parameters import (
     read_choices,
