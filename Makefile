@@ -62,7 +62,7 @@ oracles: setup-dev
 	@exec $(PY) -m pytest -p no:randomly tests/oracles $(ARGS)
 
 junk: setup-dev
-	@JUNK=10000 exec $(STACK) exec -- $(PY) -m pytest -p no:randomly -s tests/webhooks/test_junk.py $(ARGS)
+	@JUNK=10000 exec $(STACK) exec -- $(PY) -m pytest -p no:randomly -p no:logging -s tests/webhooks/test_junk.py $(ARGS)
 
 bench: setup
 	@exec $(STACK) exec --durable -- $(PY) -m benchmarks $(ARGS)

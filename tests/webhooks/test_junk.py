@@ -30,10 +30,10 @@ from webhooks.services import ledger
 
 pytestmark = pytest.mark.django_db
 
-NUMBER = int(os.environ.get("JUNK", "300"))
+NUMBER = int(os.environ.get("JUNK", "250"))
 IS_LONG = NUMBER >= 10_000
 DOCUMENTED = {400, 401, 404, 405, 413, 422, 429}
-ROUND = 250
+ROUND = 125
 SLOW_SECONDS = 0.05
 GROWTH = 48 * 1024 * 1024
 # Encrypted and in base64, with its headers.
