@@ -154,7 +154,7 @@ def test_what_the_vendor_signs_passes_here(
 ) -> None:
     body, now, secret = draw_body(data, vendor), int(time.time()), SECRETS[vendor]
     headers = oracles.sign(vendor, body=body, secret=secret, now=now, url=URL)
-    good = {"body": body, "headers": headers, "now": now, "secret": secret}
+    good: dict[str, Any] = {"body": body, "headers": headers, "now": now, "secret": secret}
     assert is_genuine(vendor, **good)
     assert not is_genuine(vendor, **{**good, "body": tamper(body)})
     assert not is_genuine(vendor, **{**good, "headers": spoil(headers, vendor)})
@@ -172,7 +172,7 @@ def test_what_we_sign_passes_at_the_vendors(
 ) -> None:
     body, now, secret = draw_body(data, vendor), int(time.time()), SECRETS[vendor]
     headers = sign(vendor, body=body, now=now)
-    good = {"body": body, "headers": headers, "secret": secret, "url": URL}
+    good: dict[str, Any] = {"body": body, "headers": headers, "secret": secret, "url": URL}
     assert oracles.accept(vendor, **good)
     assert is_genuine(vendor, body=body, headers=headers, now=now, secret=secret)
     for change in ({"body": tamper(body)}, {"headers": spoil(headers, vendor)}):
@@ -210,7 +210,7 @@ def test_an_ecdsa_signature_passes_here_and_at_sendgrid(oracles: Oracles, body: 
         "x-twilio-email-event-webhook-timestamp": str(now),
     }
     for sent, is_good in ((body, True), (body + " ", False)):
-        case = {"body": sent, "headers": headers, "secret": secret}
+        case: dict[str, Any] = {"body": sent, "headers": headers, "secret": secret}
         assert oracles.accept("sendgrid", **case) is is_good
         assert is_genuine("sendgrid", now=now, **case) is is_good
 
@@ -278,7 +278,7 @@ def test_googles_tokens_pass_here_and_there(
         headers = {"authorization": f"Bearer {made}"}
     certificates = {"kid-1": certificate}
     expect = {"audience": AUDIENCE, "service_account_email": EMAIL}
-    case = {"body": "{}", "headers": headers, "certificates": certificates}
+    case: dict[str, Any] = {"body": "{}", "headers": headers, "certificates": certificates}
     assert is_genuine("google_pubsub", now=now, expect=expect, **case) is is_good
     assert oracles.accept("google_pubsub", audience=AUDIENCE, **case) is is_good
 
@@ -288,7 +288,7 @@ def test_an_altered_token_passes_nowhere(oracles: Oracles, google: tuple[str, st
     claims = {"iss": "https://accounts.google.com", "aud": AUDIENCE, "iat": 1, "exp": 2**33}
     token = oracles.sign("google_pubsub", secret=private, claims=claims)["authorization"]
     altered = token[:-9] + ("A" if token[-9] != "A" else "B") + token[-8:]
-    case = {
+    case: dict[str, Any] = {
         "body": "{}",
         "headers": {"authorization": altered},
         "certificates": {"kid-1": certificate},
