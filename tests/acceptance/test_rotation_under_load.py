@@ -24,7 +24,7 @@ pytestmark = pytest.mark.acceptance
 
 SENDERS = 4
 # Each a connection of its own: the kernel deals them out to all web processes.
-CONNECTIONS = 12
+CONNECTIONS = 8
 OVERLAP_SECONDS = 3
 
 
@@ -152,7 +152,7 @@ def test_a_pause_takes_effect_for_the_next_request_in_every_process(stack: Stack
     trigger_path = f"/triggers/{destination['trigger_id']}"
     own_path = f"{stack.base_url}/v1/{stack.workspace_id}/webhook-destinations/{destination['id']}"
     clients = [httpx.Client(timeout=30) for _ in range(CONNECTIONS)]
-    for _ in range(3):
+    for _ in range(2):
         assert ask_all(clients, destination) == {(200, "fired")}
         stack.post(f"{trigger_path}/pause", {}, status=200)
         assert ask_all(clients, destination) == {(200, "filtered")}
