@@ -240,6 +240,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 2.0,
         "options": {"queue": "system", "expires": 60},
     },
+    "webhooks-confirm-subscriptions": {
+        "task": "webhooks.tasks.confirm_subscriptions",
+        "schedule": 5.0,
+        "options": {"queue": "system", "expires": 60},
+    },
     "webhooks-prune-dedupe-keys": {
         "task": "webhooks.tasks.prune_dedupe_keys",
         "schedule": 3600.0,

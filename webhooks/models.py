@@ -124,6 +124,42 @@ class Delivery(models.Model):
         return f"{self.status} {self.id}"
 
 
+class SubscriptionConfirmation(models.Model):
+    """A visit that Amazon SNS waits for; its address is in the delivery, which was verified."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE)
+    delivery_id = models.UUIDField()
+    topic_arn = models.CharField(max_length=512)
+    # SNS sends the same message again until it is answered.
+    message_id = models.CharField(max_length=128)
+    status = models.CharField(max_length=16, default="pending")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    # A visit pushes it forward before it begins: so it is a lease, and the next attempt's time.
+    next_attempt_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=256, null=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["destination", "message_id"],
+                name="webhooks_subscriptionconfirmation_unique",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="webhooks_subscription_due",
+                condition=models.Q(status="pending"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.topic_arn}"
+
+
 class DedupeKey(models.Model):
     """The claim on one delivery key of one destination, with the first delivery's ids, until it
     expires.

@@ -41,7 +41,7 @@ OPTIONAL = {
 }
 # Written by parts that this flow does not reach.
 ELSEWHERE = {"trigger.delegated", "trigger.auto_paused", "trigger.missed"} | {
-    name for name in EVENT_TYPES if name.startswith("outbound.")
+    name for name in EVENT_TYPES if name.startswith(("outbound.", "webhook.subscription_"))
 }
 
 

@@ -13,7 +13,13 @@ from webhooks.serializers.deliveries import (
     ReplaySerializer,
 )
 from webhooks.serializers.trials import TrialSerializer
-from workspaces.rest.fields import FlagField, ObjectField, TextField, WholeNumberField
+from workspaces.rest.fields import (
+    FlagField,
+    InstantField,
+    ObjectField,
+    TextField,
+    WholeNumberField,
+)
 from workspaces.rest.serializers import StrictSerializer
 
 __all__ = [
@@ -223,6 +229,12 @@ class TrialBodySerializer(StrictSerializer):
     method = TextField(max_length=16, required=False, default="POST")
     query = TextField(max_length=4096, allow_blank=True, required=False, default="")
     headers = ObjectField(child=TextField(max_length=8192, allow_blank=True), required=False)
+    received_at = InstantField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="When it was captured, for the age of its signature; now where it is not given.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Read the body's bytes into ``raw``."""

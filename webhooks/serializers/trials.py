@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from webhooks.serializers.diagnosis import DiagnosisSerializer
+
 
 class TrialStepSerializer(serializers.Serializer[Any]):
     """One step of the pipeline."""
@@ -17,7 +19,9 @@ class TrialStepSerializer(serializers.Serializer[Any]):
 class ElementTrialSerializer(serializers.Serializer[Any]):
     """What would happen to one element of a batch."""
 
-    status = serializers.CharField(help_text="fired, duplicate, filtered, ignored or rejected.")
+    status = serializers.CharField(
+        help_text="fired, duplicate, filtered, ignored, challenge or rejected."
+    )
     cause = serializers.CharField(allow_null=True)
     event_type = serializers.CharField(allow_null=True)
     transformed_payload = serializers.JSONField(allow_null=True)
@@ -29,6 +33,7 @@ class ElementTrialSerializer(serializers.Serializer[Any]):
 class TrialSerializer(ElementTrialSerializer):
     """What would happen to the request; of a batch, what the element that decides comes to."""
 
+    diagnosis = DiagnosisSerializer(help_text="What the signature doctor says.")
     elements = ElementTrialSerializer(
         many=True, required=False, help_text="Of a batch only: its first hundred elements."
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import QuerySet
 
@@ -188,7 +189,9 @@ def read_request(delivery: Delivery) -> ReceivedRequest | None:
     Raises:
         SecretUnreadable: the keys that encrypted it are no longer configured.
     """
-    return None if delivery.body is None else open_request(decrypt_secret(delivery.body))
+    if delivery.body is None:
+        return None
+    return open_request(decrypt_secret(delivery.body), public_url=settings.CLOCKHOOK_PUBLIC_URL)
 
 
 def _find_reading(delivery: Delivery) -> tuple[list[str], str]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 
 from webhooks.models import Delivery
-from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED
+from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED, UNVERIFIED_CAUSES
 from webhooks.rules.outcomes import Outcome, summarize
 from webhooks.services.acceptance import FIRED, UnknownDestination, fire_arrival
 from webhooks.services.claims import claim_any, release_keys
@@ -33,23 +33,6 @@ from webhooks.services.understanding import (
 )
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, ServiceError
-
-# Nobody has verified these yet. The others were genuine when they came, also if their secret has
-# been rotated away since.
-_UNVERIFIED = frozenset(
-    {
-        "config_invalid",
-        "destination_inactive",
-        "internal",
-        "rate_limited",
-        "secret_expired",
-        "signature_mismatch",
-        "signature_missing",
-        "timestamp_malformed",
-        "timestamp_stale",
-        "token_mismatch",
-    }
-)
 
 
 class ReplayRefused(Conflict):
@@ -104,7 +87,7 @@ def replay_delivery(
     knock = _knock_again(delivery)
     if not knock.target.is_active:
         raise ReplayRefused("destination_inactive", "The destination is inactive.")
-    if delivery.cause in _UNVERIFIED:
+    if delivery.cause in UNVERIFIED_CAUSES:
         verdict, _ = prove_request(knock)
         if not verdict.valid:
             cause = verdict.cause or "internal"

@@ -11,7 +11,13 @@ from uuid import UUID
 from django.db import connection
 
 from webhooks.providers import CONFIGS, PROVIDERS, Provider, build_config
-from webhooks.rules.body_options import NAMES, BodyOptions, override_options
+from webhooks.rules.body_options import (
+    NAMES,
+    BodyOptions,
+    list_signed_headers,
+    override_options,
+)
+from webhooks.rules.event_types import choose_paths
 from webhooks.rules.signature import Secret
 from webhooks.rules.verification import DEFAULT_PRESET, VerificationConfig
 from webhooks.rules.verification_checks import check_verification
@@ -96,6 +102,15 @@ class Target:
         # Lists have no hash.
         hashable = [tuple(one) if isinstance(one, list) else one for one in stated]
         return _choose_body_options(self.verification, tuple(hashable))
+
+    def read_event_type_paths(self) -> tuple[str, ...]:
+        """Where the type of an event is read: of headers only what may count."""
+        options, config = self.read_body_options(), self.read_config()
+        return choose_paths(
+            options.event_type_paths,
+            is_header_allowed=options.allow_unsigned_event_header,
+            signed_headers=() if config is None else list_signed_headers(config),
+        )
 
     def read_secrets(self) -> list[Secret]:
         """The secrets in plain, newest first.

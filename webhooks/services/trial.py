@@ -14,12 +14,13 @@ from django.db import transaction
 
 from actions.services import InputRefused
 from triggers.services import FireLimited
-from webhooks.rules.ledger import DUPLICATE, FILTERED, IGNORED, REJECTED
+from webhooks.rules.ledger import CHALLENGE, DUPLICATE, FILTERED, IGNORED, REJECTED
 from webhooks.rules.outcomes import BATCH_EMPTY, Outcome, summarize
 from webhooks.rules.received import ReceivedRequest
 from webhooks.services.acceptance import FIRED, Arrival, UnknownDestination, fire_arrival
 from webhooks.services.delivery_keys import list_element_keys
 from webhooks.services.destinations import find_destination
+from webhooks.services.diagnosis import examine_knock
 from webhooks.services.elements import (
     Element,
     fire_elements,
@@ -28,7 +29,6 @@ from webhooks.services.elements import (
     understand_element,
 )
 from webhooks.services.ledger import Knock
-from webhooks.services.proving import prove_request
 from webhooks.services.targets import find_target
 from webhooks.services.trial_report import FILTER, INPUT, PARSE, VERIFY, Trial
 from webhooks.services.understanding import (
@@ -42,7 +42,8 @@ from webhooks.services.understanding import (
 def try_request(
     request: ReceivedRequest, *, workspace_id: UUID, destination_id: UUID, now: dt.datetime
 ) -> Trial:
-    """Say what the destination would make of the request. Nothing is stored, nothing fires.
+    """Say what the destination would make of the request, had it come at ``now``. Nothing is
+    stored, nothing fires.
 
     Raises:
         DestinationNotFound: the workspace has no such destination.
@@ -51,14 +52,17 @@ def try_request(
     target = find_target(str(destination_id), workspace_id=None)
     if target is None:
         raise UnknownDestination
-    trial = Trial()
     knock = Knock(request=request, target=target, now=now, started=time.perf_counter())
-    verdict, _ = prove_request(knock)
-    if verdict.valid:
+    examination = examine_knock(request, target=target, now=now)
+    trial = Trial(diagnosis=examination)
+    if examination.valid:
         trial.steps.append((VERIFY, None, None))
     else:
-        cause = verdict.cause or "internal"
-        trial.fail(VERIFY, REJECTED, cause, f"The signature does not verify: {cause}.")
+        cause = examination.cause or "internal"
+        trial.fail(VERIFY, REJECTED, cause, examination.detail or cause)
+    if examination.challenge is not None:
+        trial.status = CHALLENGE
+        return trial
     try:
         _try_payload(knock, parse_payload(knock), trial, now=now)
     except Rejection as rejection:

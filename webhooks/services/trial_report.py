@@ -6,6 +6,7 @@ from typing import Any
 
 from webhooks.rules.ledger import IGNORED, REJECTED
 from webhooks.services.acceptance import FIRED, Arrival
+from webhooks.services.examination import Examination
 from webhooks.services.understanding import Rejection
 
 VERIFY, PARSE, TYPE, SCHEMA = "verify", "parse", "event_type", "input_schema"
@@ -26,9 +27,11 @@ _STEP_OF_CAUSE = {
 class Trial:
     """What would happen to the request: ``status`` and ``cause`` in the ledger's words, beside
     ``fired``. ``steps`` are ``(name, cause or None, detail or None)``, up to the first that fails;
-    only a bad signature does not end a trial.
+    only a bad signature does not end a trial. ``diagnosis`` is the doctor's, of the signature; an
+    element of a batch has none of its own.
     """
 
+    diagnosis: Examination | None = None
     status: str = FIRED
     cause: str | None = None
     event_type: str | None = None
@@ -53,6 +56,8 @@ class Trial:
                 for name, cause, detail in self.steps
             ],
         }
+        if self.diagnosis is not None:
+            shown["diagnosis"] = self.diagnosis.as_json()
         if self.elements is None:
             return shown
         elements = [one.as_json() for one in self.elements[:MAX_SHOWN_ELEMENTS]]

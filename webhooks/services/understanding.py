@@ -6,8 +6,7 @@ from typing import Any
 from actions.rules.schemas import find_schema_errors
 from events.rules.globs import is_event_type
 from webhooks.rules.bodies import JSON, parse_request
-from webhooks.rules.body_options import list_signed_headers
-from webhooks.rules.event_types import choose_element_paths, choose_paths, read_event_type
+from webhooks.rules.event_types import choose_element_paths, read_event_type
 from webhooks.rules.payload import is_accepted, map_fields
 from webhooks.rules.transform import TransformFailed, apply_transform
 from webhooks.services.acceptance import Arrival
@@ -87,12 +86,7 @@ def _choose_format(knock: Knock) -> str:
 
 
 def _read_type(knock: Knock, payload: Any, *, is_element: bool) -> str | None:
-    options, config = knock.target.read_body_options(), knock.target.read_config()
-    paths = choose_paths(
-        options.event_type_paths,
-        is_header_allowed=options.allow_unsigned_event_header,
-        signed_headers=() if config is None else list_signed_headers(config),
-    )
+    paths = knock.target.read_event_type_paths()
     if is_element:
         paths = choose_element_paths(paths)
     return read_event_type(payload, paths, headers=knock.request.headers)

@@ -2,7 +2,12 @@
 
 from workspaces.models import UnnestQuerySet, mint_ids_of, new_id
 from workspaces.services.clock import read_now
-from workspaces.services.encryption import SecretUnreadable, decrypt_secret, encrypt_secret
+from workspaces.services.encryption import (
+    SecretUnreadable,
+    decrypt_secret,
+    encrypt_secret,
+    list_key_ids,
+)
 from workspaces.services.keys import (
     Admission,
     admit_key,
@@ -22,6 +27,12 @@ from workspaces.services.plans import (
 )
 from workspaces.services.rates import Rate, RateLimited, take_token
 from workspaces.services.records import has_records
+from workspaces.services.reencryption import (
+    Reencryption,
+    SealedColumn,
+    count_by_key,
+    reencrypt_column,
+)
 from workspaces.services.revisions import record_revision
 from workspaces.services.workspaces import (
     SYSTEM_SLUG,
@@ -42,6 +53,8 @@ __all__ = [
     "PlanLimits",
     "Rate",
     "RateLimited",
+    "Reencryption",
+    "SealedColumn",
     "SecretUnreadable",
     "SlugTaken",
     "TriggerLimitExceeded",
@@ -49,6 +62,7 @@ __all__ = [
     "WorkspaceHasHistory",
     "admit_key",
     "authenticate_key",
+    "count_by_key",
     "create_api_key",
     "create_workspace",
     "decrypt_secret",
@@ -59,6 +73,7 @@ __all__ = [
     "find_workspace",
     "has_records",
     "list_api_keys",
+    "list_key_ids",
     "list_workspaces",
     "lock_limits",
     "mint_api_key",
@@ -67,6 +82,7 @@ __all__ = [
     "read_now",
     "read_plan",
     "record_revision",
+    "reencrypt_column",
     "refuse_archived",
     "refuse_over_limit",
     "revoke_api_key",

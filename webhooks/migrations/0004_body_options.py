@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('webhooks', '0002_payload'),
+        ('webhooks', '0003_subscriptions'),
     ]
 
     operations = [
