@@ -1,13 +1,12 @@
 """A sender's question whether this is the right address: answered, and on the ledger."""
 
-from django.db import transaction
-
 from webhooks.providers import Provider
 from webhooks.rules.challenges import Answer, Refusal
 from webhooks.rules.ledger import CHALLENGE
 from webhooks.rules.signature import Secret, Verdict
 from webhooks.rules.sources import read_payload
 from webhooks.rules.verification import VerificationConfig
+from webhooks.services.currency import hold_target
 from webhooks.services.ledger import Entry, Knock, write_entry
 
 
@@ -32,7 +31,11 @@ def ask_signed(
 
 
 def record_challenge(knock: Knock, answer: Answer) -> Answer:
-    """Write it down, and give it back."""
-    with transaction.atomic():
+    """Write it down, and give it back.
+
+    Raises:
+        TargetChanged: the destination is not as it was read; nothing was written.
+    """
+    with hold_target(knock.target):
         write_entry(knock, Entry(status=CHALLENGE, http_status=answer.status))
     return answer

@@ -12,7 +12,9 @@ from django.db import transaction
 from triggers.services import FireResult
 from webhooks.models import Delivery
 from webhooks.rules.ledger import DUPLICATE, FILTERED, REJECTED
-from webhooks.services.acceptance import FIRED, UnknownDestination, fire_arrival
+from webhooks.services.acceptance import FIRED
+from webhooks.services.arrivals import fire_arrival
+from webhooks.services.currency import find_target
 from webhooks.services.dedupe import claim_key, release_key
 from webhooks.services.ledger import (
     DeliveryIds,
@@ -21,7 +23,6 @@ from webhooks.services.ledger import (
     read_request,
 )
 from webhooks.services.proving import prove_request
-from webhooks.services.targets import find_target
 from webhooks.services.understanding import Rejection, Unwanted, understand_request
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError
@@ -150,11 +151,7 @@ def _fire(knock: Knock, *, caller: Caller, now: dt.datetime) -> FireResult:
     except Unwanted:
         detail = "The destination ignores this event type."
         raise ReplayRefused("event_type_not_accepted", detail) from None
-    try:
-        return fire_arrival(arrival, now=now, replayed_by=str(caller))
-    except UnknownDestination:
-        detail = "The destination's trigger was deleted."
-        raise ReplayRefused("destination_deleted", detail) from None
+    return fire_arrival(arrival, now=now, replayed_by=str(caller))
 
 
 def _was_refused(delivery: Delivery) -> bool:

@@ -15,11 +15,12 @@ from django.db import transaction
 from actions.services import InputRefused
 from webhooks.rules.ledger import FILTERED, IGNORED, REJECTED
 from webhooks.rules.received import ReceivedRequest
-from webhooks.services.acceptance import FIRED, Arrival, UnknownDestination, fire_arrival
+from webhooks.services.acceptance import FIRED, UnknownDestination
+from webhooks.services.arrivals import Arrival, fire_arrival
+from webhooks.services.currency import find_target
 from webhooks.services.destinations import find_destination
 from webhooks.services.ledger import Knock
 from webhooks.services.proving import prove_request
-from webhooks.services.targets import find_target
 from webhooks.services.understanding import Rejection, Unwanted, understand_request
 
 VERIFY, PARSE, TYPE, SCHEMA = "verify", "parse", "event_type", "input_schema"

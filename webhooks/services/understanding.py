@@ -10,7 +10,7 @@ from webhooks.rules.event_types import read_event_type
 from webhooks.rules.payload import is_accepted, map_fields
 from webhooks.rules.sources import read_payload
 from webhooks.rules.transform import TransformFailed, apply_transform
-from webhooks.services.acceptance import Arrival
+from webhooks.services.arrivals import Arrival
 from webhooks.services.ledger import Knock
 from workspaces.rules.json_text import MalformedJson, parse_json
 from workspaces.rules.problems import BadRequest, FieldError, ServiceError, Unprocessable

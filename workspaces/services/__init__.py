@@ -1,6 +1,7 @@
 """The verbs of this room: all that doors and higher rooms may call."""
 
-from workspaces.models import UnnestQuerySet, mint_ids_of, new_id
+from workspaces.models import mint_ids_of, new_id
+from workspaces.models.writing import Statement, UnnestQuerySet, open_prepared_cursor
 from workspaces.services.clock import read_now
 from workspaces.services.encryption import SecretUnreadable, decrypt_secret, encrypt_secret
 from workspaces.services.keys import (
@@ -20,9 +21,10 @@ from workspaces.services.plans import (
     read_plan,
     refuse_over_limit,
 )
-from workspaces.services.rates import Rate, RateLimited, take_token
+from workspaces.services.rates import Bucket, Rate, RateLimited, take_token, take_tokens
 from workspaces.services.records import has_records
 from workspaces.services.revisions import record_revision
+from workspaces.services.together import Claim, Together, write_together
 from workspaces.services.workspaces import (
     SYSTEM_SLUG,
     SlugTaken,
@@ -39,11 +41,15 @@ from workspaces.services.workspaces import (
 __all__ = [
     "SYSTEM_SLUG",
     "Admission",
+    "Bucket",
+    "Claim",
     "PlanLimits",
     "Rate",
     "RateLimited",
     "SecretUnreadable",
     "SlugTaken",
+    "Statement",
+    "Together",
     "TriggerLimitExceeded",
     "UnnestQuerySet",
     "WorkspaceHasHistory",
@@ -64,6 +70,7 @@ __all__ = [
     "mint_api_key",
     "mint_ids_of",
     "new_id",
+    "open_prepared_cursor",
     "read_now",
     "read_plan",
     "record_revision",
@@ -71,5 +78,7 @@ __all__ = [
     "refuse_over_limit",
     "revoke_api_key",
     "take_token",
+    "take_tokens",
     "update_workspace",
+    "write_together",
 ]
