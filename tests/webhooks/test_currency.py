@@ -16,9 +16,10 @@ from tests.webhooks.conftest import Sender, build_path
 from tests.webhooks.factories import SECRET, DestinationFactory, add_secret
 from triggers.models import Trigger
 from webhooks.models import Delivery, Destination
-from webhooks.services import targets
-from webhooks.services.memory import Memory
-from workspaces.models import PreparedCursor, Workspace
+from webhooks.services import currency, targets
+from webhooks.services.memory import Memory, Sparingly
+from workspaces.models import Workspace
+from workspaces.models.writing import PreparedCursor
 from workspaces.services import new_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +28,7 @@ OTHER_SECRET = "whsec_another-secret-of-the-same-destination"
 
 @pytest.fixture(autouse=True)
 def fresh_process() -> None:
-    targets.forget_targets()
+    currency.forget_targets()
 
 
 @pytest.fixture
@@ -54,13 +55,13 @@ def do_elsewhere(change: Callable[[], Any]) -> None:
 @pytest.fixture
 def reads() -> Iterator[list[object]]:
     """Every reading of a destination from the database."""
-    read, done = targets._read_target, list[object]()
+    read, done = currency.read_target, list[object]()
 
     def note(key: Any) -> Any:
         done.append(key)
         return read(key)
 
-    with patch.object(targets, "_read_target", note):
+    with patch.object(currency, "read_target", note):
         yield done
 
 
@@ -144,14 +145,32 @@ def test_who_edits_faster_than_we_read_gets_a_503_and_nothing_is_written(
 def test_unknown_ids_are_asked_for_once_and_never_fill_the_memory(
     sender: Sender, reads: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "_unknown", Memory[Any, float](size=3, seconds=5.0))
+    monkeypatch.setattr(currency, "_unknown", Memory[Any, float](size=3, seconds=5.0))
     stranger = DestinationFactory.build(pk=new_id(), workspace=None, trigger=None)
+    monkeypatch.setattr(currency, "_looks", Sparingly(per_second=0))
     for _ in range(3):
         assert sender.post(stranger, path=f"/v1/hooks/{stranger.pk}").status_code == 404
     assert len(reads) == 1
     for _ in range(9):
         sender.post(stranger, path=f"/v1/hooks/{new_id()}")
-    assert len(targets._unknown) == 3
+    assert len(currency._unknown) == 3
+
+
+def test_an_unknown_id_that_comes_to_be_known_is_not_refused_once_more(
+    sender: Sender, remembered: Destination
+) -> None:
+    stranger = DestinationFactory.build(pk=new_id(), workspace=None, trigger=None)
+    path = f"/v1/hooks/{stranger.pk}"
+    assert sender.post(stranger, path=path).status_code == 404
+    trigger = remembered.trigger
+    do_elsewhere(lambda: DestinationFactory.create(pk=stranger.pk, trigger=trigger))
+    assert sender.post(stranger, path=path).json()["status"] == "fired"
+
+
+def test_looks_are_taken_sparingly_and_again_in_the_next_second() -> None:
+    looks = Sparingly(per_second=2)
+    assert [looks.may(now=7.0 + n / 10) for n in range(4)] == [True, True, False, False]
+    assert looks.may(now=8.0)
 
 
 def test_a_memory_forgets_the_oldest_and_what_is_too_old() -> None:
@@ -187,15 +206,29 @@ def test_an_accept_is_one_round_trip_and_rings_after_it(
     sender: Sender, remembered: Destination, statements: list[str], rings: list[str]
 ) -> None:
     assert sender.post(remembered, key="evt-1").json()["status"] == "fired"
-    assert [statement[:8] for statement in statements] == ["WITH w0 "]
+    assert [statement[:11] for statement in statements] == ["WITH taken "]
     assert rings == ["instant"] * 3
+    assert sender.post(remembered).json()["status"] == "fired"
+    assert [statement[:8] for statement in statements[1:]] == ["WITH w0 "]
 
 
-def test_a_rejection_is_one_round_trip(
+def test_a_duplicate_is_two_round_trips_and_rings_for_nothing(
+    sender: Sender, remembered: Destination, statements: list[str], rings: list[str]
+) -> None:
+    first = sender.post(remembered, key="evt-1").json()
+    rung = list(rings)
+    statements.clear()
+    assert sender.post(remembered, key="evt-1").json() == {**first, "status": "duplicate"}
+    assert [statement[:8] for statement in statements] == ["WITH tak", "WITH w0 "]
+    assert rings == rung
+
+
+def test_a_rejection_is_two_round_trips(
     sender: Sender, remembered: Destination, statements: list[str]
 ) -> None:
     assert sender.client.post(build_path(remembered), b"{}", content_type="a/b").status_code == 401
-    assert [statement[:8] for statement in statements] == ["WITH w0 "]
+    # Whether enough of them have been kept, and this one.
+    assert [statement[:8] for statement in statements] == ['SELECT "', "WITH w0 "]
 
 
 def test_a_failed_accept_rings_for_nothing_and_leaves_the_connection_usable(

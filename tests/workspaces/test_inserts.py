@@ -125,6 +125,7 @@ def test_rows_arrive_with_their_own_values_and_the_defaults_of_what_was_left_out
             "slot_count": 1,
             "run_id": None,
             "fired_event_id": None,
+            "is_counted": False,
         }
         assert stored[row["id"]] == expected
 
