@@ -21,7 +21,7 @@ from triggers.rules.overrides import merge_mapped, merge_overrides
 from triggers.services.flow import control_fires, mark_fires
 from workspaces.rules.problems import FieldError
 from workspaces.rules.times import render_time
-from workspaces.services import new_id
+from workspaces.services import insert_row, new_id
 
 FIRED = "fired"
 ACTION_DISABLED = "action_disabled"
@@ -212,7 +212,7 @@ def write_free_fire(plan: PlannedFire, *, now: dt.datetime) -> None:
     Raises:
         IntegrityError: somebody has the key.
     """
-    Fire.objects.insert_values([{name: getattr(plan.fire, name) for name in _FIRE_FIELDS}])
+    insert_row(Fire, {name: getattr(plan.fire, name) for name in _FIRE_FIELDS})
     _write_consequences([plan], now=now)
 
 

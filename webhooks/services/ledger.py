@@ -24,7 +24,7 @@ from webhooks.rules.sources import Parts
 from webhooks.services.targets import Target
 from workspaces.rules.json_text import MalformedJson, parse_json
 from workspaces.rules.problems import NotFound
-from workspaces.services import decrypt_secret, encrypt_secret, new_id
+from workspaces.services import decrypt_secret, encrypt_secret, insert_row, new_id
 
 _EVENT_TYPES = {
     ACCEPTED: "webhook.received",
@@ -100,7 +100,7 @@ def write_entry(knock: Knock, entry: Entry) -> None:
     """
     data = _build_event_data(knock, entry)
     try:
-        Delivery.objects.insert_values([_build_delivery(knock, entry, data)])
+        insert_row(Delivery, _build_delivery(knock, entry, data))
     except IntegrityError as error:
         if is_partition_missing(error):
             raise refuse_day() from error

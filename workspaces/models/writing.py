@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from operator import attrgetter
@@ -78,6 +78,57 @@ def write(insert: Statement) -> None:
         cursor.execute(insert.sql, insert.values)
 
 
+def insert_row(model: type[models.Model], row: Mapping[str, Any]) -> uuid.UUID:
+    """`write` one row, of attributes by name, its key among them, without the detour of a query
+    set; returns the key.
+
+    What it leaves out takes its field's default, or the database's.
+    """
+    # None is not sent: NULL is what a column holds that nobody names.
+    given = tuple([name for name, value in row.items() if value is not None])
+    insert = _plan_row(model, given, tuple(row))
+    values = [row[name] for name in given]
+    for place in insert.json_places:
+        values[place] = dump_json(values[place])
+    values += [default() for default in insert.defaults]
+    write(Statement(insert.sql, values))
+    key: uuid.UUID = values[0]
+    return key
+
+
+class _RowInsert(NamedTuple):
+    """The INSERT of one row; ``defaults`` make the values after those that are given."""
+
+    sql: str
+    json_places: tuple[int, ...]
+    defaults: tuple[Callable[[], Any], ...]
+
+
+@lru_cache(maxsize=1024)
+def _plan_row(
+    model: type[models.Model], given: tuple[str, ...], named: tuple[str, ...]
+) -> _RowInsert:
+    known = {column.attribute: column for column in _list_columns(model, DEFAULT_DB_ALIAS)}
+    columns = [known[name] for name in given]
+    missing = [
+        column
+        for name, column in known.items()
+        if name not in named and not column.has_db_default and column.default() is not None
+    ]
+    source = plan_insert([(column, [None]) for column in [*columns, *missing]]).source
+    return _RowInsert(
+        sql=_write_insert(model, [*columns, *missing], source),
+        json_places=tuple(n for n, column in enumerate(columns) if column.type_name == "jsonb"),
+        defaults=tuple([_choose_default(column) for column in missing]),
+    )
+
+
+def _choose_default(column: Column) -> Callable[[], Any]:
+    if column.type_name == "jsonb":
+        return lambda: dump_json(column.default())
+    return column.default
+
+
 class UnnestQuerySet(models.QuerySet[_Row]):
     """Rows written by one INSERT, however many: a column that differs is one array."""
 
@@ -104,13 +155,12 @@ class UnnestQuerySet(models.QuerySet[_Row]):
     ) -> list[uuid.UUID]:
         """As ``insert_rows``, of attributes by name: many times cheaper than an instance.
 
-        All rows have the same ones; what they leave out takes its field's default. A single row
-        is a `write`.
+        All rows have the same ones; what they leave out takes its field's default.
         """
         if not rows:
             return []
         if len(rows) == 1 and not on_conflict:
-            return [self._write_one(rows[0])]
+            return [insert_row(self.model, rows[0])]
         columns = [
             (
                 column,
@@ -122,15 +172,6 @@ class UnnestQuerySet(models.QuerySet[_Row]):
             if not column.has_db_default
         ]
         return self._insert(columns, on_conflict=on_conflict)
-
-    def _write_one(self, row: Mapping[str, Any]) -> uuid.UUID:
-        single = _plan_single(self.model, self.db)
-        values = [row[name] if name in row else column.default() for name, column in single.columns]
-        for place in single.json_places:
-            values[place] = dump_json(values[place])
-        write(Statement(single.sql, values))
-        key: uuid.UUID = values[0]
-        return key
 
     def _insert(
         self, columns: Sequence[tuple[Column, Sequence[Any]]], *, on_conflict: str
@@ -153,27 +194,6 @@ def _write_insert(model: type[models.Model], columns: Sequence[Column], source: 
     names = ", ".join(f'"{column.name}"' for column in columns)
     table = model._meta.db_table  # noqa: SLF001 - Django's own, documented API
     return f'INSERT INTO "{table}" ({names}) {source}'
-
-
-class _Single(NamedTuple):
-    """The INSERT of one row of a model, and where its values come from."""
-
-    sql: str
-    columns: tuple[tuple[str, Column], ...]
-    json_places: tuple[int, ...]
-
-
-@lru_cache(maxsize=64)
-def _plan_single(model: type[models.Model], alias: str) -> _Single:
-    columns = [column for column in _list_columns(model, alias) if not column.has_db_default]
-    insert = plan_insert([(column, [None]) for column in columns])
-    return _Single(
-        sql=_write_insert(model, columns, insert.source),
-        columns=tuple((column.attribute, column) for column in columns),
-        json_places=tuple(
-            place for place, column in enumerate(columns) if column.type_name == "jsonb"
-        ),
-    )
 
 
 def _is_given(row: Any, name: str) -> bool:

@@ -1,7 +1,7 @@
 """The verbs of this room: all that doors and higher rooms may call."""
 
 from workspaces.models import mint_ids_of, new_id
-from workspaces.models.writing import Statement, UnnestQuerySet, open_prepared_cursor
+from workspaces.models.writing import Statement, UnnestQuerySet, insert_row, open_prepared_cursor
 from workspaces.services.clock import read_now
 from workspaces.services.encryption import SecretUnreadable, decrypt_secret, encrypt_secret
 from workspaces.services.keys import (
@@ -64,6 +64,7 @@ __all__ = [
     "find_archived",
     "find_workspace",
     "has_records",
+    "insert_row",
     "list_api_keys",
     "list_workspaces",
     "lock_limits",
