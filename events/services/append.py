@@ -30,6 +30,8 @@ def append_events(events: Sequence[NewEvent]) -> None:
         PartitionMissing: an id lies on a day without a partition; the transaction is spoilt.
         IntegrityError: an id is taken.
     """
+    if not events:
+        return
     try:
         if len(events) == 1:
             insert_row(Event, _list_values(events[0]))

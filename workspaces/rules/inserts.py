@@ -81,7 +81,14 @@ def _dump_all(values: Sequence[Any]) -> list[str | None]:
 
 def dump_json(value: Any) -> str | None:
     """As a ``jsonb`` column takes it; None is NULL."""
-    return None if value is None else json.dumps(value)
+    if value is None:
+        return None
+    # Of our rows' JSON half is empty.
+    empty = _EMPTY.get(type(value)) if not value else None
+    return empty or json.dumps(value)
+
+
+_EMPTY = {dict: "{}", list: "[]"}
 
 
 def _are_alike(values: Sequence[Any]) -> bool:

@@ -47,7 +47,7 @@ def write_together(check: Statement, *, claim: Claim | None = None) -> Iterator[
     try:
         with _begin(connection), gather_writes() as writes:
             yield together
-            _send(together, check, writes, claim)
+            send_together(together, check, writes, claim)
             if not together.is_written:
                 raise _NothingWritten
     except _NothingWritten:
@@ -79,12 +79,13 @@ def _begin(connection: BaseDatabaseWrapper) -> Iterator[None]:
     connection.run_and_clear_commit_hooks()
 
 
-def _send(
+def send_together(
     together: Together,
     check: Statement,
     writes: Sequence[Statement],
     claim: Claim | None,
 ) -> None:
+    """Execute all of it as one statement; what came of it goes into ``together``."""
     texts = tuple([write.sql for write in writes])
     values = [value for write in writes for value in write.values]
     if claim is None:
