@@ -1,25 +1,22 @@
 """What a process remembers of a destination never outlives a change, wherever it was made."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
-import psycopg
 import pytest
 from django.db import connection
 
 from runs.models import Run
-from tests.webhooks.conftest import Sender, build_path
+from tests.webhooks.conftest import Sender, build_path, do_elsewhere
 from tests.webhooks.factories import SECRET, DestinationFactory, add_secret
 from triggers.models import Trigger
 from webhooks.models import Delivery, Destination
 from webhooks.services import currency, targets
 from webhooks.services.memory import Memory, Sparingly
 from workspaces.models import Workspace
-from workspaces.models.writing import PreparedCursor
 from workspaces.services import new_id
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,19 +34,6 @@ def remembered(sender: Sender, destination: Destination) -> Destination:
     for _ in range(2):
         assert sender.post(destination).json()["status"] == "fired"
     return destination
-
-
-def do_elsewhere(change: Callable[[], Any]) -> None:
-    """On a connection of its own, as another process would."""
-
-    def run() -> None:
-        try:
-            change()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(run).result(10)
 
 
 @pytest.fixture
@@ -182,24 +166,6 @@ def test_a_memory_forgets_the_oldest_and_what_is_too_old() -> None:
     memory.forget("c")
     memory.forget("never")
     assert memory.recall("c", now=2.0) is None
-
-
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """Whatever is asked of Postgres: each is a round trip."""
-    asked: list[str] = []
-
-    def note(execute: Callable[..., Any]) -> Callable[..., Any]:
-        def note_one(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:
-            asked.append(str(query))
-            return execute(cursor, query, *arguments, **options)
-
-        return note_one
-
-    with ExitStack() as held:
-        for kind in (PreparedCursor, psycopg.ClientCursor):
-            held.enter_context(patch.object(kind, "execute", note(kind.execute)))
-        yield asked
 
 
 def test_an_accept_is_one_round_trip_and_rings_after_it(

@@ -1,7 +1,5 @@
 """When Postgres fails: tried again, never fired twice, and a 503 in the end (R2)."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -27,25 +25,6 @@ def expect_503(answer: Any) -> None:
     assert answer.status_code == 503, answer.content
     assert answer.json()["code"] == "service_unavailable"
     assert int(answer.headers["Retry-After"]) >= 1
-
-
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the door would have slept."""
-    slept: list[float] = []
-    sleep, others = time.sleep, set(threading.enumerate()) - {threading.current_thread()}
-
-    def note(seconds: float) -> None:
-        # A thread that another test has left behind, such as a heartbeat, goes on sleeping.
-        if threading.current_thread() in others:
-            sleep(seconds)
-        else:
-            slept.append(seconds)
-
-    monkeypatch.setattr("time.sleep", note)
-    # The default was bound when the function was made.
-    monkeypatch.setitem(run_with_retries.__kwdefaults__ or {}, "pause", slept.append)
-    return slept
 
 
 @contextmanager
