@@ -42,7 +42,8 @@ def name_statements(statements: list[str]) -> list[str]:
 def test_an_expired_key_is_taken_over_in_one_round_trip(
     sender: Sender, destination: Destination, statements: list[str]
 ) -> None:
-    first = remember(sender, destination) and sender.post(destination, key="evt-1").json()
+    remember(sender, destination)
+    first = sender.post(destination, key="evt-1").json()
     DedupeKey.objects.update(expires_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
     statements.clear()
     again = sender.post(destination, key="evt-1").json()
@@ -154,6 +155,7 @@ def test_a_changed_request_takes_its_token_once(
     rates._build_script.cache_clear()
 
 
+@pytest.mark.usefixtures("pauses")
 def test_a_lost_commit_is_found_although_the_destination_has_changed_since(
     sender: Sender, destination: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,7 +171,6 @@ def test_a_lost_commit_is_found_although_the_destination_has_changed_since(
         return find(knock)
 
     monkeypatch.setattr(acceptance, "_find_earlier", look)
-    monkeypatch.setitem(acceptance.run_with_retries.__kwdefaults__, "pause", lambda _: None)
     before = Run.objects.count()
     with lose_commits(1, happens=True):
         answer = sender.post(destination).json()

@@ -39,7 +39,7 @@ def remembered(sender: Sender, destination: Destination) -> Destination:
 @pytest.fixture
 def reads() -> Iterator[list[object]]:
     """Every reading of a destination from the database."""
-    read, done = currency.read_target, list[object]()
+    read, done = targets.read_target, list[object]()
 
     def note(key: Any) -> Any:
         done.append(key)

@@ -1,7 +1,7 @@
 """What is written together: one statement, all of it or nothing, and nobody hears of nothing."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 from unittest.mock import patch
@@ -109,8 +109,9 @@ def test_hooks_run_after_the_commit_and_only_then() -> None:
     assert heard == ["heard"]
     with pytest.raises(DataError), write_together(FAILS):
         transaction.on_commit(hear)
+    hooks: dict[str, Callable[[], None]] = {}
     with pytest.raises(KeyError), write_together(PASSES):
-        transaction.on_commit({}["no such hook"])
+        transaction.on_commit(hooks["none"])
     assert heard == ["heard"]
     # The connection is as usable as it was.
     with transaction.atomic():

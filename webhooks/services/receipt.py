@@ -83,8 +83,8 @@ def receive_delivery(
         ServiceError: the answer to a request that fires nothing, 400 to 503.
         DatabaseError: the refusal itself could not be written; nothing was accepted.
     """
-    path = {"destination_id": destination_id, "workspace_id": workspace_id}
-    target, ids = _find(partial(recall_target, **path)), DeliveryIds()
+    recall = partial(recall_target, destination_id, workspace_id=workspace_id)
+    target, ids = _find(recall), DeliveryIds()
     for look in range(MAX_LOOKS):
         if target is None:
             spend_effort(request, now)
@@ -93,7 +93,7 @@ def receive_delivery(
             knock = Knock(request=request, target=target, now=now, started=started, ids=ids)
             return _answer(knock, is_first_look=look == 0)
         except TargetChanged:
-            target = _find(partial(find_target, **path))
+            target = _find(partial(find_target, destination_id, workspace_id=workspace_id))
     raise DatabaseAway
 
 

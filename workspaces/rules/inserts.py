@@ -88,7 +88,7 @@ def dump_json(value: Any) -> str | None:
     return empty or json.dumps(value)
 
 
-_EMPTY = {dict: "{}", list: "[]"}
+_EMPTY: Mapping[type, str] = {dict: "{}", list: "[]"}
 
 
 def _are_alike(values: Sequence[Any]) -> bool:
