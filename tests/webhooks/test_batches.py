@@ -22,8 +22,8 @@ from webhooks.models import DedupeKey, Delivery, Destination
 from webhooks.rules.body_options import MAX_ELEMENTS
 from webhooks.rules.received import ReceivedRequest
 from webhooks.services import batches
+from webhooks.services.currency import find_target
 from webhooks.services.delivery_keys import list_element_keys
-from webhooks.services.targets import find_target
 
 pytestmark = pytest.mark.django_db
 

@@ -16,8 +16,8 @@ from tests.webhooks.conftest import LEAD, Person, Sender, build_path, make_perso
 from tests.webhooks.test_outcomes import make_destination
 from webhooks.models import DedupeKey, Delivery, Destination
 from webhooks.rules.received import ReceivedRequest
+from webhooks.services.currency import find_target
 from webhooks.services.delivery_keys import list_delivery_keys
-from webhooks.services.targets import find_target
 
 pytestmark = pytest.mark.django_db
 

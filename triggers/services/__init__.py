@@ -27,9 +27,12 @@ from triggers.services.explaining import Explanation, explain_slot
 from triggers.services.firing import (
     FireLimited,
     FireResult,
-    fire_from_webhook,
     fire_trigger_by_hand,
     load_trigger,
+    may_fire_at_once,
+    plan_from_webhook,
+    write_fire,
+    write_fire_at_once,
 )
 from triggers.services.flow import has_flow_control
 from triggers.services.heartbeats import (
@@ -45,7 +48,7 @@ from triggers.services.history import (
     record_webhook,
 )
 from triggers.services.leadership import Leadership, open_session
-from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID
+from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID, PlannedFire
 from triggers.services.previews import (
     Preview,
     UpcomingRun,
@@ -78,6 +81,7 @@ __all__ = [
     "FireResult",
     "Leadership",
     "Outage",
+    "PlannedFire",
     "Preview",
     "ScheduleState",
     "SchedulerHeartbeat",
@@ -96,7 +100,6 @@ __all__ = [
     "find_trigger",
     "fire_batch_from_webhook",
     "fire_due_triggers",
-    "fire_from_webhook",
     "fire_trigger_by_hand",
     "forget_dead_heartbeats",
     "has_flow_control",
@@ -107,10 +110,12 @@ __all__ = [
     "list_triggers",
     "list_upcoming_runs",
     "load_trigger",
+    "may_fire_at_once",
     "open_session",
     "pause_failing_triggers",
     "pause_trigger",
     "plan_backfill",
+    "plan_from_webhook",
     "preview_schedule",
     "read_limits",
     "read_seconds_to_next_slot",
@@ -122,4 +127,6 @@ __all__ = [
     "resume_elapsed_pauses",
     "resume_trigger",
     "update_trigger",
+    "write_fire",
+    "write_fire_at_once",
 ]

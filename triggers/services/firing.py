@@ -12,8 +12,15 @@ from actions.services import ActionSpec, check_input, find_action, load_actions
 from triggers.models import Trigger
 from triggers.rules.bounds import is_exhausted, is_over
 from triggers.rules.filters import matches_filter
-from triggers.rules.flow import LIMITED
-from triggers.services.planning import Cause, PlannedFire, plan_fire, render_input, write_fires
+from triggers.services.flow import has_flow_control
+from triggers.services.planning import (
+    Cause,
+    PlannedFire,
+    plan_fire,
+    render_input,
+    write_fires,
+    write_free_fire,
+)
 from triggers.services.reads import find_trigger
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import FieldError, TooManyRequests
@@ -71,7 +78,7 @@ def fire_trigger_by_hand(
         merged = render_input(trigger, cause)
         check_input(action, merged)
         return FireResult(outcome="dry_run", trigger_id=trigger.id, input=merged)
-    return _fire(trigger, action, cause, now=now)
+    return write_fire(plan_fire(trigger, action, cause, now=now), now=now)
 
 
 def load_trigger(trigger_id: uuid.UUID) -> tuple[Trigger, ActionSpec] | None:
@@ -83,7 +90,7 @@ def load_trigger(trigger_id: uuid.UUID) -> tuple[Trigger, ActionSpec] | None:
     return None if action is None else (trigger, action)
 
 
-def fire_from_webhook(
+def plan_from_webhook(
     trigger: Trigger,
     action: ActionSpec,
     *,
@@ -97,16 +104,15 @@ def fire_from_webhook(
     run_id: uuid.UUID,
     fired_event_id: uuid.UUID,
     replayed_by: str | None = None,
-) -> FireResult:
-    """Fire for one delivery, in the caller's transaction, which also holds the delivery and its
-    dedupe claim. ``replayed_by`` names who has a delivery fired again that is on the ledger.
+) -> PlannedFire | FireResult:
+    """Decide what one delivery makes; asks the database nothing. ``replayed_by`` names who has a
+    delivery fired again that is on the ledger.
 
-    The outcomes beside the ledger's are ``trigger_paused``, ``trigger_exhausted`` and
-    ``filter_miss``: they leave no fire.
+    A result instead of a plan: ``trigger_paused``, ``trigger_exhausted`` or ``filter_miss``, which
+    leave no fire.
 
     Raises:
         InputRefused: the action refuses the merged input.
-        FireLimited: the trigger's limit is reached; the caller undoes its transaction.
     """
     obstacle = find_obstacle(trigger, payload, now=now)
     if obstacle is not None:
@@ -123,10 +129,32 @@ def fire_from_webhook(
         fired_event_id=fired_event_id,
         replayed_by=replayed_by,
     )
-    result = _fire(trigger, action, cause, now=now)
-    if result.outcome == LIMITED:
-        raise FireLimited(result)
-    return result
+    return plan_fire(trigger, action, cause, now=now)
+
+
+def write_fire(plan: PlannedFire, *, now: dt.datetime) -> FireResult:
+    """Write one fire with its run and events, unless flow control turns it away: in the caller's
+    transaction, where there is one.
+    """
+    # A delivery's transaction is open already, and undone as a whole or not at all.
+    with transaction.atomic(savepoint=False):
+        write_fires([plan], now=now)
+    return build_result(plan)
+
+
+def write_fire_at_once(plan: PlannedFire, *, now: dt.datetime) -> FireResult:
+    """Write one fire, which is `may_fire_at_once`, with what is written together.
+
+    Raises:
+        IntegrityError: its cause has fired already.
+    """
+    write_free_fire(plan, now=now)
+    return build_result(plan)
+
+
+def may_fire_at_once(plan: PlannedFire) -> bool:
+    """Whether the fire has a run, and nothing that is in the database can keep it back."""
+    return plan.run is not None and plan.trigger is not None and not has_flow_control(plan.trigger)
 
 
 def build_webhook_cause(
@@ -193,23 +221,16 @@ def find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[
     return None
 
 
-def _fire(trigger: Trigger, action: ActionSpec, cause: Cause, *, now: dt.datetime) -> FireResult:
-    plan = plan_fire(trigger, action, cause, now=now)
-    # A delivery's transaction is open already, and undone as a whole or not at all.
-    with transaction.atomic(savepoint=False):
-        write_fires([plan], now=now)
-    return build_result(plan)
-
-
 def build_result(plan: PlannedFire) -> FireResult:
     """What came of a plan that was written."""
+    fire = plan.fire
     return FireResult(
-        outcome=plan.fire.outcome,
-        trigger_id=plan.fire.trigger_id,
-        reason=plan.fire.reason,
-        fire_id=plan.fire.id,
-        run_id=plan.fire.run_id,
-        fired_event_id=plan.fire.fired_event_id,
+        outcome=fire.outcome,
+        trigger_id=fire.trigger_id,
+        reason=fire.reason,
+        fire_id=fire.id,
+        run_id=fire.run_id,
+        fired_event_id=fire.fired_event_id,
         input=None if plan.run is None else plan.run.input,
         retry_after_seconds=plan.retry_after_seconds,
     )

@@ -10,6 +10,7 @@ from webhooks.models import Delivery
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, IGNORED
 from webhooks.rules.outcomes import FIRED, Outcome, count_outcomes, read_outcome, summarize
 from webhooks.services.acceptance import Receipt
+from webhooks.services.currency import check_target
 from webhooks.services.elements import Element, fire_elements, understand_elements
 from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.retries import run_with_retries
@@ -38,7 +39,7 @@ def accept_batch(knock: Knock, payload: list[Any]) -> Receipt:
     Raises:
         Rejection: one of the elements is not taken, and so none is.
         DatabaseAway: the database did not take it.
-        UnknownDestination: the trigger was deleted meanwhile.
+        TargetChanged: the destination is not as it was read; nothing was written.
     """
     elements = understand_elements(knock, payload)
     attempts = knock.target.retry_attempts
@@ -62,6 +63,8 @@ def _commit(knock: Knock, elements: tuple[Element, ...], attempt: int) -> Receip
 def _settle(knock: Knock, elements: tuple[Element, ...]) -> Receipt:
     outcomes = fire_elements(knock, elements, now=knock.now)
     write_entry(knock, _build_entry(knock, elements, outcomes))
+    # Last: what was committed while this waited for a lock is seen, too.
+    check_target(knock.target)
     return _build_receipt(knock, outcomes)
 
 

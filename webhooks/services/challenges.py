@@ -8,6 +8,7 @@ from webhooks.rules.ledger import CHALLENGE
 from webhooks.rules.signature import Secret, Verdict
 from webhooks.rules.sources import read_payload
 from webhooks.rules.verification import VerificationConfig
+from webhooks.services.currency import check_target, hold_target
 from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.subscriptions import ask_for_confirmation
 
@@ -35,14 +36,22 @@ def ask_signed(
 
 
 def record_challenge(knock: Knock, answer: Answer) -> Answer:
-    """Write it down with what is left to do for it, and give it back."""
+    """Write it down with what is left to do for it, and give it back.
+
+    Raises:
+        TargetChanged: the destination is not as it was read; nothing was written.
+    """
+    if answer.subscription is None:
+        with hold_target(knock.target):
+            write_entry(knock, Entry(status=CHALLENGE, http_status=answer.status))
+        return answer
     with transaction.atomic():
         write_entry(knock, Entry(status=CHALLENGE, http_status=answer.status))
-        if answer.subscription is not None:
-            ask_for_confirmation(
-                answer.subscription,
-                destination_id=knock.target.id,
-                delivery_id=knock.ids.delivery_id,
-                now=knock.now,
-            )
+        ask_for_confirmation(
+            answer.subscription,
+            destination_id=knock.target.id,
+            delivery_id=knock.ids.delivery_id,
+            now=knock.now,
+        )
+        check_target(knock.target)
     return answer

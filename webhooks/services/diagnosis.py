@@ -15,9 +15,10 @@ from webhooks.rules.cases import Case
 from webhooks.rules.ledger import UNVERIFIED_CAUSES
 from webhooks.rules.received import ReceivedRequest
 from webhooks.services.certificates import fetch_certificate
+from webhooks.services.currency import find_target
 from webhooks.services.examination import Examination, examine_request
 from webhooks.services.ledger import find_delivery, read_request
-from webhooks.services.targets import Target, find_target
+from webhooks.services.targets import Target
 from workspaces.services import SecretUnreadable
 
 _NOT_KEPT = "Nothing can be said: of this request no body was kept."

@@ -12,12 +12,11 @@ from triggers.services import (
     FireResult,
     WebhookElement,
     fire_batch_from_webhook,
-    load_trigger,
 )
 from webhooks.rules.body_options import MAX_ELEMENTS
 from webhooks.rules.ledger import DUPLICATE, FILTERED, IGNORED
 from webhooks.rules.outcomes import FIRED, Outcome
-from webhooks.services.acceptance import Arrival, UnknownDestination, describe_event
+from webhooks.services.arrivals import Arrival, describe_event
 from webhooks.services.claims import Claim, claim_keys, release_keys
 from webhooks.services.dedupe import FirstDelivery
 from webhooks.services.delivery_keys import list_element_keys
@@ -102,7 +101,6 @@ def fire_elements(
 
     Raises:
         Rejection: the action refuses one's input, or the trigger's limit is reached within them.
-        UnknownDestination: the trigger was deleted meanwhile.
     """
     wanted = [element for element in elements if element.arrival is not None]
     taken = _claim(knock, wanted, now=now) if is_claiming else {}
@@ -161,14 +159,10 @@ def _find_owners(
 def _fire(
     knock: Knock, fresh: Sequence[Element], *, now: dt.datetime, replayed_by: str | None
 ) -> list[FireResult]:
-    loaded = load_trigger(knock.target.trigger_id)
-    if loaded is None:
-        raise UnknownDestination
-    trigger, action = loaded
     try:
         return fire_batch_from_webhook(
-            trigger,
-            action,
+            knock.target.trigger,
+            knock.target.action,
             [_build(element) for element in fresh],
             destination_id=knock.target.id,
             delivery_id=knock.ids.delivery_id,

@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from webhooks.services.destinations import read_body_options
 from webhooks.services.targets import Target
 from workspaces.rules.json_text import MalformedJson
 from workspaces.rules.problems import NotFound
-from workspaces.services import decrypt_secret, encrypt_secret, new_id
+from workspaces.services import decrypt_secret, encrypt_secret, insert_row, new_id
 
 _EVENT_TYPES = {
     ACCEPTED: "webhook.received",
@@ -51,7 +52,7 @@ class DeliveryIds:
     fired_event_id: UUID = field(default_factory=new_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Knock:
     """One request at one destination. ``started`` is the monotonic clock at the door."""
 
@@ -61,12 +62,12 @@ class Knock:
     started: float
     ids: DeliveryIds = field(default_factory=DeliveryIds)
 
-    @property
+    @cached_property
     def dedupe_key(self) -> str | None:
         """The first of its keys, the sender's own name for it; None when nothing names it."""
         return next(iter(self.dedupe_keys), None)
 
-    @property
+    @cached_property
     def dedupe_keys(self) -> tuple[str, ...]:
         """Each of them alone makes the delivery a duplicate."""
         return list_delivery_keys(self.target, self.request)
@@ -93,7 +94,8 @@ class Entry:
 
 
 def write_entry(knock: Knock, entry: Entry) -> None:
-    """Insert the delivery and its event (what was ignored has none), in the caller's transaction.
+    """Insert the delivery and its event (what was ignored has none), in the caller's transaction,
+    or with what is written together, at whose end the same errors come.
 
     Raises:
         PartitionMissing: there is no partition for today; the transaction is spoilt.
@@ -101,11 +103,10 @@ def write_entry(knock: Knock, entry: Entry) -> None:
     """
     data = _build_event_data(knock, entry)
     try:
-        Delivery.objects.insert_rows([_build_delivery(knock, entry, data)])
+        insert_row(Delivery, _build_delivery(knock, entry, data))
     except IntegrityError as error:
         if is_partition_missing(error):
-            detail = "The ledger of deliveries has no partition for this day."
-            raise PartitionMissing(detail, retry_after_seconds=1) from error
+            raise refuse_day() from error
         raise
     event_type = _EVENT_TYPES.get(entry.status)
     if event_type is None:
@@ -125,6 +126,12 @@ def write_entry(knock: Knock, entry: Entry) -> None:
             effective_at=knock.now,
         )
     )
+
+
+def refuse_day() -> PartitionMissing:
+    """The error of a row that has no partition to go to."""
+    detail = "The ledger of deliveries has no partition for this day."
+    return PartitionMissing(detail, retry_after_seconds=1)
 
 
 def list_deliveries(
@@ -221,37 +228,37 @@ def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Delivery:
+def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> dict[str, Any]:
     ids, request, key = knock.ids, knock.request, knock.dedupe_key
     options = knock.target.options
-    return Delivery(
-        id=ids.delivery_id,
-        workspace_id=knock.target.workspace_id,
-        destination_id=knock.target.id,
-        trigger_id=knock.target.trigger_id,
-        status=entry.status,
-        cause=entry.cause,
-        http_status=entry.http_status,
-        event_id=ids.event_id if entry.status in _EVENT_TYPES else None,
-        event_type=_EVENT_TYPES.get(entry.status),
-        event_data=data if entry.status in _EVENT_TYPES else None,
-        payload_event_type=entry.payload_event_type,
-        fire_id=entry.fire_id,
-        fired_event_id=entry.fired_event_id,
-        run_id=entry.run_id,
-        duplicate_of=entry.duplicate_of,
-        dedupe_key=None if key is None else make_storable(key[:MAX_KEY_LENGTH]),
-        headers=redact_headers(request.headers),
-        body=_keep_request(knock, is_rejected=entry.status == REJECTED),
-        body_size=request.size,
-        transformed=redact_payload(entry.transformed, options.redact),
-        input=_redact_input(knock.target, entry.input),
-        redact=options.redact,
-        notes=list(entry.notes),
-        elements=entry.elements,
-        duration_ms=round((time.perf_counter() - knock.started) * 1000, 3),
-        created_at=read_id_time(ids.delivery_id),
-    )
+    return {
+        "id": ids.delivery_id,
+        "workspace_id": knock.target.workspace_id,
+        "destination_id": knock.target.id,
+        "trigger_id": knock.target.trigger_id,
+        "status": entry.status,
+        "cause": entry.cause,
+        "http_status": entry.http_status,
+        "event_id": ids.event_id if entry.status in _EVENT_TYPES else None,
+        "event_type": _EVENT_TYPES.get(entry.status),
+        "event_data": data if entry.status in _EVENT_TYPES else None,
+        "payload_event_type": entry.payload_event_type,
+        "fire_id": entry.fire_id,
+        "fired_event_id": entry.fired_event_id,
+        "run_id": entry.run_id,
+        "duplicate_of": entry.duplicate_of,
+        "dedupe_key": None if key is None else make_storable(key[:MAX_KEY_LENGTH]),
+        "headers": redact_headers(request.headers),
+        "body": _keep_request(knock, is_rejected=entry.status == REJECTED),
+        "body_size": request.size,
+        "transformed": redact_payload(entry.transformed, options.redact),
+        "input": _redact_input(knock.target, entry.input),
+        "redact": options.redact,
+        "notes": list(entry.notes),
+        "elements": entry.elements,
+        "duration_ms": round((time.perf_counter() - knock.started) * 1000, 3),
+        "created_at": read_id_time(ids.delivery_id),
+    }
 
 
 def _redact_input(target: Target, values: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -14,8 +14,10 @@ from django.db import transaction
 from webhooks.models import Delivery
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED, UNVERIFIED_CAUSES
 from webhooks.rules.outcomes import Outcome, summarize
-from webhooks.services.acceptance import FIRED, UnknownDestination, fire_arrival
+from webhooks.services.acceptance import FIRED
+from webhooks.services.arrivals import fire_arrival
 from webhooks.services.claims import claim_any, release_keys
+from webhooks.services.currency import find_target
 from webhooks.services.elements import fire_elements, is_batch, understand_elements
 from webhooks.services.ledger import (
     DeliveryIds,
@@ -24,7 +26,6 @@ from webhooks.services.ledger import (
     read_request,
 )
 from webhooks.services.proving import prove_request
-from webhooks.services.targets import find_target
 from webhooks.services.understanding import (
     Rejection,
     Unwanted,
@@ -125,9 +126,6 @@ def _fire_once(delivery: Delivery, knock: Knock, *, caller: Caller, now: dt.date
     except Unwanted:
         detail = "The destination ignores this event type."
         raise ReplayRefused("event_type_not_accepted", detail) from None
-    except UnknownDestination:
-        detail = "The destination's trigger was deleted."
-        raise ReplayRefused("destination_deleted", detail) from None
 
 
 def _refuse(rejection: Rejection) -> ServiceError:

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from webhooks.models import Delivery, DestinationSecret
 from webhooks.providers import build_config, find_provider
 from webhooks.rules.signature import Secret
@@ -19,6 +21,7 @@ from workspaces.services import SealedColumn, decrypt_secret, encrypt_secret
 
 PREFIX = "whsec_"
 HINT_LENGTH = 4
+USE_IS_NOTED_EVERY = dt.timedelta(minutes=1)
 # What only the sender can make.
 _GIVEN_SCHEMES = ("basic", "ed25519", "ecdsa_p256")
 # What stands before the SHA-256 of a token, which is all that is kept of it.
@@ -83,8 +86,10 @@ def open_secret(secret_id: UUID, kept: bytes, expires_at: dt.datetime | None) ->
 
 
 def note_use(secret_id: UUID, *, now: dt.datetime) -> None:
-    """Remember that a request was signed with this secret."""
-    DestinationSecret.objects.filter(id=secret_id).update(last_used_at=now)
+    """Remember that a request was signed with this secret, to the minute."""
+    # Many requests find the same old note: the first of them writes the next one.
+    stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
+    DestinationSecret.objects.filter(stale, id=secret_id).update(last_used_at=now)
 
 
 def list_sealed_columns() -> list[SealedColumn]:

@@ -17,8 +17,8 @@ from events.rules.event import WEBHOOK, NewEvent
 from events.services import append_event
 from webhooks.models import Delivery, SubscriptionConfirmation
 from webhooks.rules.challenges import Subscription, find_subscribe_url
+from webhooks.services.currency import find_target
 from webhooks.services.ledger import read_request
-from webhooks.services.targets import find_target
 from workspaces.services import SecretUnreadable, new_id
 
 log = structlog.get_logger(__name__)

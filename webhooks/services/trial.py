@@ -17,7 +17,9 @@ from triggers.services import FireLimited
 from webhooks.rules.ledger import CHALLENGE, DUPLICATE, FILTERED, IGNORED, REJECTED
 from webhooks.rules.outcomes import BATCH_EMPTY, Outcome, summarize
 from webhooks.rules.received import ReceivedRequest
-from webhooks.services.acceptance import FIRED, Arrival, UnknownDestination, fire_arrival
+from webhooks.services.acceptance import FIRED, UnknownDestination
+from webhooks.services.arrivals import Arrival, fire_arrival
+from webhooks.services.currency import find_target
 from webhooks.services.delivery_keys import list_element_keys
 from webhooks.services.destinations import find_destination
 from webhooks.services.diagnosis import examine_knock
@@ -29,7 +31,6 @@ from webhooks.services.elements import (
     understand_element,
 )
 from webhooks.services.ledger import Knock
-from webhooks.services.targets import find_target
 from webhooks.services.trial_report import FILTER, INPUT, PARSE, VERIFY, Trial
 from webhooks.services.understanding import (
     Rejection,

@@ -9,7 +9,7 @@ from webhooks.rules.bodies import JSON, parse_request
 from webhooks.rules.event_types import choose_element_paths, read_event_type
 from webhooks.rules.payload import is_accepted, map_fields
 from webhooks.rules.transform import TransformFailed, apply_transform
-from webhooks.services.acceptance import Arrival
+from webhooks.services.arrivals import Arrival
 from webhooks.services.ledger import Knock
 from workspaces.rules.json_text import MalformedJson
 from workspaces.rules.problems import BadRequest, FieldError, ServiceError, Unprocessable

@@ -1,6 +1,7 @@
 """The verbs of this room: all that doors and higher rooms may call."""
 
-from workspaces.models import UnnestQuerySet, mint_ids_of, new_id
+from workspaces.models import mint_ids_of, new_id
+from workspaces.models.writing import Statement, UnnestQuerySet, insert_row, open_prepared_cursor
 from workspaces.services.clock import read_now
 from workspaces.services.encryption import (
     SecretUnreadable,
@@ -25,7 +26,7 @@ from workspaces.services.plans import (
     read_plan,
     refuse_over_limit,
 )
-from workspaces.services.rates import Rate, RateLimited, take_token
+from workspaces.services.rates import Bucket, Rate, RateLimited, take_token, take_tokens
 from workspaces.services.records import has_records
 from workspaces.services.reencryption import (
     Reencryption,
@@ -34,6 +35,7 @@ from workspaces.services.reencryption import (
     reencrypt_column,
 )
 from workspaces.services.revisions import record_revision
+from workspaces.services.together import Claim, Together, write_together
 from workspaces.services.workspaces import (
     SYSTEM_SLUG,
     SlugTaken,
@@ -50,6 +52,8 @@ from workspaces.services.workspaces import (
 __all__ = [
     "SYSTEM_SLUG",
     "Admission",
+    "Bucket",
+    "Claim",
     "PlanLimits",
     "Rate",
     "RateLimited",
@@ -57,6 +61,8 @@ __all__ = [
     "SealedColumn",
     "SecretUnreadable",
     "SlugTaken",
+    "Statement",
+    "Together",
     "TriggerLimitExceeded",
     "UnnestQuerySet",
     "WorkspaceHasHistory",
@@ -72,6 +78,7 @@ __all__ = [
     "find_archived",
     "find_workspace",
     "has_records",
+    "insert_row",
     "list_api_keys",
     "list_key_ids",
     "list_workspaces",
@@ -79,6 +86,7 @@ __all__ = [
     "mint_api_key",
     "mint_ids_of",
     "new_id",
+    "open_prepared_cursor",
     "read_now",
     "read_plan",
     "record_revision",
@@ -87,5 +95,7 @@ __all__ = [
     "refuse_over_limit",
     "revoke_api_key",
     "take_token",
+    "take_tokens",
     "update_workspace",
+    "write_together",
 ]
