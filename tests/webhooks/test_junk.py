@@ -141,6 +141,7 @@ def assert_the_ledger_is_within_its_caps() -> None:
     }
 
 
+@pytest.mark.timeout(3600 if IS_LONG else 300)
 @pytest.mark.filterwarnings("ignore:Generating overly large repr")
 def test_junk_gets_documented_answers_and_fills_nothing(targets: list[Destination]) -> None:
     tally = Tally()
@@ -160,6 +161,8 @@ def test_junk_gets_documented_answers_and_fills_nothing(targets: list[Destinatio
     while sum(tally.statuses.values()) < NUMBER:
         attack()
         memory.append(read_memory())
+        if IS_LONG and len(memory) % 8 == 0:
+            sys.stderr.write(f"{sum(tally.statuses.values())} of {NUMBER} …\n")
     assert_the_ledger_is_within_its_caps()
     # After a tenth of the rounds everything that is kept for good is there.
     growth = memory[-1] - memory[len(memory) // 10]
