@@ -26,6 +26,7 @@ pytestmark = pytest.mark.django_db
 OPTIONAL = {
     "trigger.fired": {"scheduled_for", "forced", "delivery_id", "event_type", "rerun_of"},
     "trigger.skipped": {"scheduled_for", "errors"},
+    "trigger.cancelled": {"reason"},
     "trigger.updated": {"is_active"},
 }
 # Written by parts that this flow does not reach.
