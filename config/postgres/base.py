@@ -15,9 +15,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """One that Postgres has not ended; a pool's dead ones are thrown away on the way."""
         connection = super().get_new_connection(conn_params)
-        while self.pool and has_ended(connection):
+        pool = self.pool
+        # No more than all of them; who looks dead after that may show it by an error.
+        for _ in range(pool.max_size if pool else 0):
+            if not has_ended(connection):
+                break
             connection.close()
-            self.pool.putconn(connection)
+            pool.putconn(connection)
             connection = super().get_new_connection(conn_params)
         return connection
 

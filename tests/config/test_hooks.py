@@ -110,3 +110,22 @@ def test_a_connection_that_postgres_ended_is_known_by_its_socket() -> None:
     assert has_ended(raw)
     connection.close()
     assert has_ended(raw)
+
+
+def test_a_destinations_own_answer_leaves_as_it_is(destination: Destination) -> None:
+    own = {"status": 202, "content_type": "text/xml", "body": "<ok>\u00e9</ok>"}
+    Destination.objects.update(response=own)
+    status, headers, body = call(f"/v1/hooks/{destination.pk}", headers=build_headers(SECRET, BODY))
+    assert (status, headers["Content-Type"]) == ("202 Accepted", "text/xml")
+    assert body.decode() == own["body"]
+    assert headers["Content-Length"] == str(len(body))
+
+
+def test_a_head_is_answered_without_a_body(destination: Destination) -> None:
+    Destination.objects.update(verification={"preset": "intercom"})
+    path = f"/v1/hooks/{destination.pk}"
+    status, headers, body = call(path, method="HEAD", body=b"")
+    assert (status, body) == ("200 OK", b"")
+    status, headers, body = call(f"/v1/hooks/{new_id()}", method="HEAD", body=b"")
+    assert (status, body) == ("404 Not Found", b"")
+    assert int(headers["Content-Length"]) > 0

@@ -57,6 +57,19 @@ def test_a_remembered_destination_is_not_read_again(
     assert reads == []
 
 
+def test_a_large_destination_is_accepted_from_and_not_remembered(
+    sender: Sender, remembered: Destination, reads: list[object]
+) -> None:
+    rows = Destination.objects.filter(pk=remembered.pk)
+    schema = {"description": "x" * currency.KEPT_WEIGHT}
+    do_elsewhere(lambda: rows.update(input_schema=schema))
+    for _ in range(2):
+        assert sender.post(remembered).json()["status"] == "fired"
+    # The first finds out that what was remembered is so no more.
+    assert len(reads) == 2
+    assert remembered.pk not in currency._known._kept
+
+
 def test_a_pause_elsewhere_is_seen_by_the_next_request(
     sender: Sender, remembered: Destination
 ) -> None:

@@ -12,6 +12,7 @@ from actions.services import ActionSpec, check_input, find_action, load_actions
 from triggers.models import Trigger
 from triggers.rules.bounds import is_exhausted, is_over
 from triggers.rules.filters import matches_filter
+from triggers.rules.flow import LIMITED
 from triggers.services.flow import has_flow_control
 from triggers.services.planning import (
     Cause,
@@ -78,7 +79,7 @@ def fire_trigger_by_hand(
         merged = render_input(trigger, cause)
         check_input(action, merged)
         return FireResult(outcome="dry_run", trigger_id=trigger.id, input=merged)
-    return write_fire(plan_fire(trigger, action, cause, now=now), now=now)
+    return _write(plan_fire(trigger, action, cause, now=now), now=now)
 
 
 def load_trigger(trigger_id: uuid.UUID) -> tuple[Trigger, ActionSpec] | None:
@@ -133,13 +134,16 @@ def plan_from_webhook(
 
 
 def write_fire(plan: PlannedFire, *, now: dt.datetime) -> FireResult:
-    """Write one fire with its run and events, unless flow control turns it away: in the caller's
-    transaction, where there is one.
+    """Write a delivery's fire with its run and events, or what flow control makes of it, in the
+    caller's transaction, which also holds the delivery and its dedupe claim.
+
+    Raises:
+        FireLimited: the trigger's limit is reached; the caller undoes its transaction.
     """
-    # A delivery's transaction is open already, and undone as a whole or not at all.
-    with transaction.atomic(savepoint=False):
-        write_fires([plan], now=now)
-    return build_result(plan)
+    result = _write(plan, now=now)
+    if result.outcome == LIMITED:
+        raise FireLimited(result)
+    return result
 
 
 def write_fire_at_once(plan: PlannedFire, *, now: dt.datetime) -> FireResult:
@@ -219,6 +223,13 @@ def find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[
     if trigger.event_filter is not None and not matches_filter(trigger.event_filter, payload):
         return "filter_miss", "the event_filter does not match"
     return None
+
+
+def _write(plan: PlannedFire, *, now: dt.datetime) -> FireResult:
+    # A delivery's transaction is open already, and undone as a whole or not at all.
+    with transaction.atomic(savepoint=False):
+        write_fires([plan], now=now)
+    return build_result(plan)
 
 
 def build_result(plan: PlannedFire) -> FireResult:

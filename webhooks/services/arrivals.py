@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from triggers.services import (
-    LIMITED,
-    FireLimited,
     FireResult,
     PlannedFire,
     plan_from_webhook,
@@ -38,12 +36,7 @@ def fire_arrival(
         FireLimited: the trigger's limit is reached; the caller undoes its transaction.
     """
     plan = plan_arrival(arrival, now=now, replayed_by=replayed_by)
-    if isinstance(plan, FireResult):
-        return plan
-    result = write_fire(plan, now=now)
-    if result.outcome == LIMITED:
-        raise FireLimited(result)
-    return result
+    return plan if isinstance(plan, FireResult) else write_fire(plan, now=now)
 
 
 def plan_arrival(

@@ -14,12 +14,14 @@ from psycopg.errors import DivisionByZero
 from events.services import is_partition_missing
 from webhooks.services.ledger import refuse_day
 from webhooks.services.memory import Memory, Sparingly
-from webhooks.services.targets import Target, build_check, read_target
+from webhooks.services.targets import Target, build_check, read_target, weigh_target
 from workspaces.rules.ids import parse_id
 from workspaces.services import Claim, Together, open_prepared_cursor, write_together
 
 KEPT_SECONDS = 5.0
 KEPT_TARGETS = 1024
+# Larger ones, in characters of JSON, are read for each request: owners must not fill the memory.
+KEPT_WEIGHT = 32 * 1024
 # Unknown ids are a stranger's to choose: they must not drive out the known ones.
 KEPT_UNKNOWN = 4096
 # An unknown id is looked for again before each 404, until strangers ask for too many.
@@ -108,7 +110,10 @@ def _look(key: UUID) -> Target | None:
         _unknown.keep(key, read_at, now=read_at)
     else:
         _unknown.forget(key)
-        _known.keep(key, target, now=read_at)
+        if weigh_target(target) <= KEPT_WEIGHT:
+            _known.keep(key, target, now=read_at)
+        else:
+            _known.forget(key)
     return target
 
 

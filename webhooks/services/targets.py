@@ -6,7 +6,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -155,6 +155,20 @@ def read_target(key: UUID) -> Target | None:
     # What is read later than the version may be newer: then the check fails once, in vain.
     loaded = load_trigger(rows[0][2]) if rows else None
     return None if loaded is None else _build_target(rows, *loaded)
+
+
+def weigh_target(target: Target) -> int:
+    """How large it is, in characters of JSON, as far as its owner decides."""
+    given = (
+        target.verification,
+        asdict(target.options),
+        target.field_mapping,
+        target.trigger.input_template,
+        target.trigger.event_filter,
+        target.action.config,
+        target.action.input_schema,
+    )
+    return len(json.dumps(given))
 
 
 def build_check(target: Target) -> Statement:

@@ -31,6 +31,11 @@ class PreparedCursor(psycopg.RawCursor[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         return super().execute(_number_marks(query), params, **{"prepare": True, **options})
 
+    def _convert_query(self, query: Any, params: Any = None) -> Any:
+        # Django looks here for the text that it logs; psycopg keeps it for other cursors only.
+        self._query = super()._convert_query(query, params)
+        return self._query
+
 
 @lru_cache(maxsize=256)
 def _number_marks(sql: str) -> str:
