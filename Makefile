@@ -5,6 +5,8 @@
 # make test       the tests; ARGS="tests/runs -x" narrows them down
 # make check      everything that CI checks
 # make zones      the schedules' rules in every time zone, at every change of clocks from 1990 to 2037
+# make oracles    the vendors' own SDKs, in .venv/oracles, as judges of how we verify and sign
+# make junk       10,000 requests of junk at the receiver: answers, times, memory
 # make bench      the benchmarks, into benchmarks/RESULTS.md; ARGS="runs" narrows them down
 # make fmt        format, and mend what ruff can mend
 # make lock       lock the dependencies of pyproject.toml anew
@@ -12,7 +14,7 @@
 # Settings (PORT, CLOCKHOOK_DATA, DATABASE_URL, REDIS_URL …) come from the environment: see README.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup setup-dev test check check-django zones bench fmt lock
+.PHONY: help run demo setup setup-dev test check check-django zones oracles junk bench fmt lock
 .NOTPARALLEL:
 # A recipe is one program, so that a SIGTERM to make reaches it; paths are relative, so that the
 # checkout may lie under a path with spaces. Installed scripts are run as modules: their first line
@@ -54,6 +56,13 @@ check-django:
 
 zones: setup-dev
 	@ZONES=all exec $(PY) -m pytest -p no:randomly tests/triggers/test_zones.py $(ARGS)
+
+oracles: setup-dev
+	@.ci/environment requirements-oracles.txt .venv/oracles
+	@exec $(PY) -m pytest -p no:randomly tests/oracles $(ARGS)
+
+junk: setup-dev
+	@JUNK=10000 exec $(STACK) exec -- $(PY) -m pytest -p no:randomly -p no:logging -s tests/webhooks/test_junk.py $(ARGS)
 
 bench: setup
 	@exec $(STACK) exec --durable -- $(PY) -m benchmarks $(ARGS)

@@ -156,6 +156,8 @@ def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
         " -c idle_in_transaction_session_timeout=10s"
     )
     options: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 5000, **parts}
+    # Only cursors that ask for it prepare (`workspaces.services.open_prepared_cursor`).
+    options["prepare_threshold"] = 5
     if role:
         options["options"] = f"{parts.get('options', '')} {session}".strip()
         options["pool"] = {
@@ -166,14 +168,15 @@ def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
             "reconnect_timeout": 4,
         }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgres",
         "NAME": name,
         "USER": user,
         "PASSWORD": password,
         "HOST": host,
         "PORT": port,
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
+        # The backend looks after its connections by itself.
+        "CONN_HEALTH_CHECKS": False,
         "OPTIONS": options,
     }
 
@@ -242,6 +245,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "console-advance-operations": {
         "task": "console.tasks.advance_operations",
         "schedule": 2.0,
+        "options": {"queue": "system", "expires": 60},
+    },
+    "webhooks-confirm-subscriptions": {
+        "task": "webhooks.tasks.confirm_subscriptions",
+        "schedule": 5.0,
         "options": {"queue": "system", "expires": 60},
     },
     "webhooks-prune-dedupe-keys": {

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from webhooks.models import DedupeKey, Delivery, Destination, DestinationSecret
-from webhooks.services import STATUSES, rotate_secret
+from webhooks.models import (
+    DedupeKey,
+    Delivery,
+    Destination,
+    DestinationSecret,
+    SubscriptionConfirmation,
+)
+from webhooks.services import STATUSES, diagnose, rotate_secret
 from workspaces.rules.callers import Caller
 from workspaces.staff.display import link_row
 from workspaces.staff.filters import WorkspaceFilter, build_choice_filter, build_workspace_filter
@@ -109,10 +115,29 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         "duplicate_of": "webhooks.delivery",
     }
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """What the doctor says comes first."""
+        return ["diagnosis", *super().get_fields(request, obj)]
+
+    @admin.display
+    def diagnosis(self, delivery: Delivery) -> str:
+        """Why the signature does not verify, in a sentence."""
+        return diagnose(delivery).detail
+
     @admin.display
     def destination(self, delivery: Delivery) -> str:
         """A link to where it arrived."""
         return link_row("webhooks.destination", delivery.destination_id)
+
+
+@admin.register(SubscriptionConfirmation)
+class SubscriptionConfirmationAdmin(ReadOnlyAdmin[SubscriptionConfirmation]):
+    list_display = ("topic_arn", "destination", "status", "attempt", "next_attempt_at", "error")
+    list_filter = (build_workspace_filter("destination__workspace_id"),)
+    list_select_related = ("destination",)
+    id_fields = ("id", "destination_id", "delivery_id")
+    text_fields = ("topic_arn",)
+    links = {"delivery_id": "webhooks.delivery"}
 
 
 @admin.register(DedupeKey)

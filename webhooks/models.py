@@ -30,7 +30,12 @@ class Destination(models.Model):
     redact = models.JSONField(default=list, blank=True)
     # 0: no limit.
     rate_limit_per_minute = models.PositiveIntegerField(default=0)
-    on_unaccepted_event = models.CharField(max_length=16, default="reject")
+    # Null: the preset's own.
+    on_unaccepted_event = models.CharField(max_length=16, null=True, blank=True)
+    event_type_paths = ArrayField(models.CharField(max_length=256), null=True, blank=True)
+    allow_unsigned_event_header = models.BooleanField(null=True, blank=True)
+    body_format = models.CharField(max_length=80, null=True, blank=True)
+    batch = models.BooleanField(null=True, blank=True)
     source = models.CharField(max_length=16, default="dynamic")
     created_by = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -102,6 +107,8 @@ class Delivery(models.Model):
     # The paths that were to be redacted when it came.
     redact = models.JSONField(default=list)
     notes = models.JSONField(default=list)
+    # What came of each element of a batch; null for what was none.
+    elements = models.JSONField(null=True)
     duration_ms = models.FloatField(default=0)
     created_at = models.DateTimeField()
 
@@ -115,6 +122,42 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} {self.id}"
+
+
+class SubscriptionConfirmation(models.Model):
+    """A visit that Amazon SNS waits for; its address is in the delivery, which was verified."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    destination = models.ForeignKey(Destination, on_delete=models.CASCADE)
+    delivery_id = models.UUIDField()
+    topic_arn = models.CharField(max_length=512)
+    # SNS sends the same message again until it is answered.
+    message_id = models.CharField(max_length=128)
+    status = models.CharField(max_length=16, default="pending")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    # A visit pushes it forward before it begins: so it is a lease, and the next attempt's time.
+    next_attempt_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=256, null=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["destination", "message_id"],
+                name="webhooks_subscriptionconfirmation_unique",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                name="webhooks_subscription_due",
+                condition=models.Q(status="pending"),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.topic_arn}"
 
 
 class DedupeKey(models.Model):

@@ -1,12 +1,14 @@
 """The public door: ``POST /v1/hooks/{destination_id}``, also below ``/v1/{workspace_id}``.
 
-A plain Django view on the raw bytes: no parser, no form, no middleware reads the body before it is
+The raw bytes of a WSGI environment: no parser, no form, no middleware reads the body before it is
 verified.
 """
 
 import datetime as dt
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -29,47 +31,78 @@ _PIECE_BYTES = 64 * 1024
 _METHODS = ("POST", "GET", "HEAD")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the sender gets."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 @csrf_exempt
 def receive(
     request: WSGIRequest, *, destination_id: str, workspace_id: str | None = None
 ) -> HttpResponse:
+    """The door as a view of Django's, for whatever does not come in by `config.hooks`."""
+    reply = receive_environ(
+        request.environ,
+        path=request.path,
+        request_id=str(getattr(request, "request_id", "")),
+        workspace_id=workspace_id,
+        destination_id=destination_id,
+    )
+    return HttpResponse(
+        reply.body, status=reply.status, content_type=reply.content_type, headers=reply.headers
+    )
+
+
+def receive_environ(
+    environ: dict[str, Any],
+    *,
+    path: str,
+    request_id: str,
+    workspace_id: str | None,
+    destination_id: str,
+) -> Reply:
     """Answer one request of a sender. Nothing but the answers of the contract ever leaves here."""
     started = time.perf_counter()
     try:
-        if request.method not in _METHODS:
+        if environ["REQUEST_METHOD"] not in _METHODS:
             raise PostOnly
         receipt = receive_delivery(
-            _read_request(request),
+            _read_request(environ, path=path),
             workspace_id=workspace_id,
             destination_id=destination_id,
             now=dt.datetime.now(dt.UTC),
             started=started,
         )
     except ServiceError as error:
-        return _render_problem(request, error)
+        return _render_problem(error, path=path, request_id=request_id)
     except (OperationalError, InterfaceError) as error:
         log.warning("database_away", error=str(error))
-        return _render_problem(request, DatabaseAway())
+        return _render_problem(DatabaseAway(), path=path, request_id=request_id)
     except Exception:
         # The last word to a stranger is a problem, not a page.
         log.exception("receiver_failed", destination_id=destination_id)
-        return _render_problem(request, InternalError("Something went wrong on our side."))
+        failure = InternalError("Something went wrong on our side.")
+        return _render_problem(failure, path=path, request_id=request_id)
     if isinstance(receipt, Answer):
-        return HttpResponse(
-            receipt.render(), status=receipt.status, content_type=receipt.content_type
+        return Reply(
+            status=receipt.status, body=_encode(receipt.render()), content_type=receipt.content_type
         )
     return _render_receipt(receipt)
 
 
-def _read_request(request: WSGIRequest) -> ReceivedRequest:
-    environ = request.environ
-    query = environ.get("QUERY_STRING", "")
-    body, size = (b"", 0) if request.method != "POST" else _read_body(environ)
+def _read_request(environ: dict[str, Any], *, path: str) -> ReceivedRequest:
+    query, method = environ.get("QUERY_STRING", ""), environ["REQUEST_METHOD"]
+    body, size = (b"", 0) if method != "POST" else _read_body(environ)
     return ReceivedRequest(
-        method=request.method or "",
-        path=request.path,
+        method=method,
+        path=path,
         query=query,
-        url=f"{settings.CLOCKHOOK_PUBLIC_URL}{request.path}{query and '?' + query}",
+        url=f"{settings.CLOCKHOOK_PUBLIC_URL}{path}{query and '?' + query}",
         headers=_read_headers(environ),
         body=body,
         size=size,
@@ -121,24 +154,27 @@ def _read_headers(environ: dict[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _render_receipt(receipt: Receipt) -> HttpResponse:
+def _render_receipt(receipt: Receipt) -> Reply:
     own = receipt.response
     if own is None:
-        return HttpResponse(json.dumps(receipt.as_json()), content_type="application/json")
-    return HttpResponse(
-        own.get("body", ""),
+        body = json.dumps(receipt.as_json()).encode()
+        return Reply(status=200, body=body, content_type="application/json")
+    return Reply(
         status=own.get("status", 200),
+        body=_encode(own.get("body", "")),
         content_type=own.get("content_type", DEFAULT_CONTENT_TYPE),
     )
 
 
-def _render_problem(request: WSGIRequest, error: ServiceError) -> HttpResponse:
-    problem = build_problem(
-        error, instance=request.path, request_id=str(getattr(request, "request_id", ""))
-    )
-    return HttpResponse(
-        json.dumps(problem),
+def _encode(text: str | bytes) -> bytes:
+    return text.encode() if isinstance(text, str) else text
+
+
+def _render_problem(error: ServiceError, *, path: str, request_id: str) -> Reply:
+    problem = build_problem(error, instance=path, request_id=request_id)
+    return Reply(
         status=error.status,
-        headers=error.headers,
+        body=json.dumps(problem).encode(),
         content_type="application/problem+json",
+        headers=error.headers,
     )

@@ -5,7 +5,14 @@ from typing import Any
 
 from celery import shared_task
 
+from webhooks.services import confirm_due_subscriptions
 from webhooks.services import prune_dedupe_keys as prune
+
+
+@shared_task
+def confirm_subscriptions(**_: Any) -> None:
+    """Visit the addresses that Amazon SNS waits for."""
+    confirm_due_subscriptions(now=dt.datetime.now(dt.UTC))
 
 
 @shared_task

@@ -24,6 +24,10 @@ urlpatterns = [
     path("v1/<str:workspace_id>/providers", providers.ProvidersView.as_view()),
     path("v1/<str:workspace_id>/deliveries/<str:delivery_id>", deliveries.DeliveryView.as_view()),
     path(
+        "v1/<str:workspace_id>/deliveries/<str:delivery_id>/diagnosis",
+        deliveries.DiagnosisView.as_view(),
+    ),
+    path(
         "v1/<str:workspace_id>/deliveries/<str:delivery_id>/replay", deliveries.ReplayView.as_view()
     ),
 ]

@@ -52,6 +52,8 @@ class _TooMuchWork(Exception):
 
 # Stands in the walk for a schema that lies too deep to be looked at.
 _TOO_DEEP: Final = object()
+_validators: dict[int, tuple[Mapping[str, Any], Any]] = {}
+_MAX_VALIDATORS = 256
 _work_left: ContextVar[list[int]] = ContextVar("_work_left")
 
 
@@ -78,17 +80,25 @@ def find_schema_errors(schema: Mapping[str, Any], instance: Any) -> list[FieldEr
     """
     token = _work_left.set([_MAX_WORK])
     try:
-        # An empty registry: the library's own would fetch what a reference names.
-        found = _BoundedValidator(schema, registry=Registry()).iter_errors(instance)
-        return [
-            _render_error(error, code=str(error.validator)) for error in islice(found, MAX_ERRORS)
-        ]
+        found = islice(_find_validator(schema).iter_errors(instance), MAX_ERRORS)
+        return [_render_error(error, code=str(error.validator)) for error in found]
     except (_TooMuchWork, RecursionError):
         return [
             FieldError("", "schema_too_complex", "Takes too much work to check against the schema.")
         ]
     finally:
         _work_left.reset(token)
+
+
+def _find_validator(schema: Mapping[str, Any]) -> Any:
+    """Made once for a schema that is kept, as a kind's is: held here too, its id is its own."""
+    if len(_validators) >= _MAX_VALIDATORS:
+        _validators.clear()
+    if (kept := _validators.get(id(schema))) is None:
+        # An empty registry: the library's own would fetch what a reference names.
+        kept = schema, _BoundedValidator(schema, registry=Registry())
+        _validators[id(schema)] = kept
+    return kept[1]
 
 
 def _walk(schema: Any, *, pointer: str, depth: int) -> Iterator[tuple[str, Any]]:

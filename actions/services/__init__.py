@@ -31,6 +31,7 @@ from actions.services.writing import (
     create_action,
     delete_action,
     list_actions,
+    list_sealed_columns,
     read_action,
     update_action,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "list_actions",
     "list_calls",
     "list_newly_capped",
+    "list_sealed_columns",
     "load_actions",
     "perform_action",
     "plan_action",

@@ -13,7 +13,7 @@ from actions.services.checks import check_fields
 from actions.services.specs import ActionNotFound
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError
-from workspaces.services import encrypt_secret, lock_limits, record_revision
+from workspaces.services import SealedColumn, encrypt_secret, lock_limits, record_revision
 
 _REVISION_KIND = "action"
 # What a version of the workspace remembers of an action; no secrets.
@@ -208,3 +208,8 @@ def _record_end(workspace_id: UUID, key: str, *, created_by: Caller) -> None:
         document=None,
         created_by=str(created_by),
     )
+
+
+def list_sealed_columns() -> list[SealedColumn]:
+    """Where this room keeps what is encrypted."""
+    return [SealedColumn("actions", Action.objects.all(), "secret_config")]

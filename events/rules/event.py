@@ -76,6 +76,7 @@ _CHAIN = (
             "forced": "true, when a paused trigger was fired by hand",
             "delivery_id": "the delivery, when the cause is `webhook`",
             "event_type": "the payload's own type, when the cause is `webhook`",
+            "element": "its place in the delivery, when that is a batch",
             "rerun_of": "the run that is repeated, when one is",
         },
     ),
@@ -222,14 +223,32 @@ _DELIVERY = {
     "run_id": "the run, when there is one",
     "duplicate_of": "the first delivery, for a duplicate",
 }
+_ELEMENTS = {"elements": "of a batch: how many there are, in all and of each status"}
+_SUBSCRIPTION = {
+    "destination_id": "where it arrived",
+    "trigger_id": "the trigger behind it",
+    "delivery_id": "the delivery that asked",
+    "topic_arn": "the topic",
+    "attempts": "how often its address was visited",
+}
 _DELIVERIES = (
-    EventType("webhook.received", "A genuine delivery fired its trigger.", _DELIVERY),
-    EventType("webhook.filtered", "A genuine delivery fired nothing.", _DELIVERY),
+    EventType("webhook.received", "A genuine delivery fired its trigger.", _DELIVERY | _ELEMENTS),
+    EventType("webhook.filtered", "A genuine delivery fired nothing.", _DELIVERY | _ELEMENTS),
     EventType("webhook.rejected", "A delivery was refused.", _DELIVERY),
     EventType(
         "webhook.duplicate",
         "A delivery came again; the ids are those of the first one.",
-        {**_DELIVERY, "first_event_id": "the first delivery's own event"},
+        {**_DELIVERY, **_ELEMENTS, "first_event_id": "the first delivery's own event"},
+    ),
+    EventType(
+        "webhook.subscription_confirmed",
+        "Amazon SNS was told that its topic may deliver here.",
+        _SUBSCRIPTION,
+    ),
+    EventType(
+        "webhook.subscription_failed",
+        "Amazon SNS could not be told so, and will not be asked again.",
+        {**_SUBSCRIPTION, "error": "why, in a sentence"},
     ),
 )
 

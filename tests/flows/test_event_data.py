@@ -24,14 +24,24 @@ from workspaces.services import create_workspace
 pytestmark = pytest.mark.django_db
 # Members that come only with one of several causes or outcomes.
 OPTIONAL = {
-    "trigger.fired": {"scheduled_for", "forced", "delivery_id", "event_type", "rerun_of"},
+    "trigger.fired": {
+        "scheduled_for",
+        "forced",
+        "delivery_id",
+        "event_type",
+        "rerun_of",
+        "element",
+    },
     "trigger.skipped": {"scheduled_for", "errors"},
     "trigger.cancelled": {"reason"},
     "trigger.updated": {"is_active"},
+    "webhook.received": {"elements"},
+    "webhook.filtered": {"elements"},
+    "webhook.duplicate": {"elements"},
 }
 # Written by parts that this flow does not reach.
 ELSEWHERE = {"trigger.delegated", "trigger.auto_paused", "trigger.missed"} | {
-    name for name in EVENT_TYPES if name.startswith("outbound.")
+    name for name in EVENT_TYPES if name.startswith(("outbound.", "webhook.subscription_"))
 }
 
 

@@ -14,9 +14,10 @@ from triggers.models import Fire, Trigger
 from triggers.services import (
     FireResult,
     TriggerNotFound,
-    fire_from_webhook,
     fire_trigger_by_hand,
     load_trigger,
+    plan_from_webhook,
+    write_fire,
 )
 from workspaces.rules.callers import Caller
 from workspaces.services import new_id
@@ -40,7 +41,8 @@ def fire(trigger: Trigger, caller: Caller, **options: Any) -> FireResult:
 def deliver(trigger: Trigger, payload: Any, **options: Any) -> FireResult:
     loaded = load_trigger(trigger.id)
     assert loaded is not None
-    return fire_from_webhook(
+    now = timezone.now()
+    plan = plan_from_webhook(
         *loaded,
         **{
             "destination_id": uuid.uuid4(),
@@ -48,13 +50,14 @@ def deliver(trigger: Trigger, payload: Any, **options: Any) -> FireResult:
             "payload": payload,
             "event": {"type": "lead.created"},
             "mapped": {},
-            "now": timezone.now(),
+            "now": now,
             "fire_id": new_id(),
             "run_id": new_id(),
             "fired_event_id": new_id(),
             **options,
         },
     )
+    return plan if isinstance(plan, FireResult) else write_fire(plan, now=now)
 
 
 def read_fired_event(result: FireResult) -> Event:

@@ -1,17 +1,27 @@
 """A sender who knows how to sign, callers of the API, and no bells."""
 
 import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
+import psycopg
 import pytest
+from django.db import connection
 from django.test import Client
 
 from tests.webhooks.factories import SECRET, DestinationFactory
 from tests.webhooks.signing import build_headers
 from tests.workspaces.factories import make_client, make_key
 from webhooks.models import Delivery, Destination
+from webhooks.services.retries import run_with_retries
 from workspaces.models import Workspace
+from workspaces.models.writing import PreparedCursor
 
 LEAD = {"type": "lead.created", "data": {"id": "L-1", "phone": "+14155550101"}}
 
@@ -105,3 +115,53 @@ def alice(destination: Destination) -> Person:
 def charlie(db: None) -> Person:
     """May do everything, elsewhere."""
     return make_person(DestinationFactory().workspace, "*")
+
+
+def do_elsewhere(change: Callable[[], Any]) -> None:
+    """On a connection of its own, as another process would."""
+
+    def run() -> None:
+        try:
+            change()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run).result(10)
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Whatever is asked of Postgres: each is a round trip."""
+    asked: list[str] = []
+
+    def note(execute: Callable[..., Any]) -> Callable[..., Any]:
+        def note_one(cursor: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+            asked.append(str(query))
+            return execute(cursor, query, *arguments, **options)
+
+        return note_one
+
+    with ExitStack() as held:
+        for kind in (PreparedCursor, psycopg.ClientCursor):
+            held.enter_context(patch.object(kind, "execute", note(kind.execute)))
+        yield asked
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the door would have slept."""
+    slept: list[float] = []
+    sleep, others = time.sleep, set(threading.enumerate()) - {threading.current_thread()}
+
+    def note(seconds: float) -> None:
+        # A thread that another test has left behind, such as a heartbeat, goes on sleeping.
+        if threading.current_thread() in others:
+            sleep(seconds)
+        else:
+            slept.append(seconds)
+
+    monkeypatch.setattr("time.sleep", note)
+    # The default was bound when the function was made.
+    monkeypatch.setitem(run_with_retries.__kwdefaults__ or {}, "pause", slept.append)
+    return slept

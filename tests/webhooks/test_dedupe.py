@@ -18,9 +18,10 @@ from triggers.models import Fire
 from webhooks.models import DedupeKey, Delivery, Destination
 from webhooks.rules.dedupe_keys import DEFAULT_WINDOW_HOURS
 from webhooks.services import dedupe, prune_dedupe_keys
+from webhooks.services.currency import find_target
 from webhooks.services.dedupe import claim_key
 from webhooks.services.ledger import DeliveryIds
-from webhooks.services.targets import Target, find_target
+from webhooks.services.targets import Target
 from webhooks.tasks import prune_dedupe_keys as prune_task
 
 KEPT_FOR = dt.timedelta(hours=DEFAULT_WINDOW_HOURS)

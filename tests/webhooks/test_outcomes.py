@@ -165,7 +165,7 @@ def test_a_deleted_trigger_takes_its_destinations_along(sender: Sender) -> None:
 def test_a_trigger_that_vanishes_in_mid_delivery_is_a_404(
     sender: Sender, destination: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhooks.services.acceptance.load_trigger", lambda _: None)
+    monkeypatch.setattr("webhooks.services.targets.load_trigger", lambda _: None)
     assert sender.post(destination, key="k").status_code == 404
     assert not DedupeKey.objects.exists()
 
@@ -176,7 +176,7 @@ def test_a_defect_is_a_500_without_details_and_on_the_ledger(
     def explode(*_: Any, **__: Any) -> None:
         raise RuntimeError("the inner life of this product")
 
-    monkeypatch.setattr("webhooks.services.acceptance.fire_from_webhook", explode)
+    monkeypatch.setattr("webhooks.services.arrivals.plan_from_webhook", explode)
     answer = sender.post(destination, key="k")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_server_error")
     assert "inner life" not in answer.content.decode()

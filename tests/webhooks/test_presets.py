@@ -109,6 +109,27 @@ def test_every_preset_is_complete(name: str) -> None:
     assert provider.body_format in {"json", "form"}
 
 
+def test_equal_bodies_are_duplicates_where_nothing_signed_tells_deliveries_apart() -> None:
+    assert {name for name, provider in PROVIDERS.items() if provider.is_digest_deduped} == {
+        "github",
+        "shopify",
+        "bitbucket",
+        "jira",
+        "meta",
+        "square",
+        "salesforce_ens",
+    }
+
+
+def test_those_who_deliver_lists_have_batches() -> None:
+    lists = {name for name, provider in PROVIDERS.items() if provider.batch}
+    assert lists == {"hubspot", "sendgrid", "salesforce_ens"}
+    for name in lists:
+        # Of an element of its own, and of a list's first.
+        paths = PROVIDERS[name].event_type_paths
+        assert paths == (f"[].{paths[-1]}", paths[-1])
+
+
 @pytest.mark.parametrize("path", ALL, ids=name_case)
 def test_a_genuine_delivery_passes_and_is_read(path: Path) -> None:
     case = load(path)

@@ -4,7 +4,7 @@ import pytest
 from pytest_django import Settings
 
 from runs.models import Run
-from tests.webhooks.conftest import Sender
+from tests.webhooks.conftest import Sender, build_path
 from tests.webhooks.factories import DestinationFactory
 from webhooks.models import Delivery, Destination
 from workspaces.services import rates
@@ -50,3 +50,12 @@ def test_without_redis_every_delivery_is_taken(
     answers = [sender.post(destination) for _ in range(4)]
     rates._build_script.cache_clear()
     assert [answer.status_code for answer in answers] == [200] * 4
+
+
+def test_challenges_that_nobody_signs_are_counted_too(sender: Sender) -> None:
+    destination = DestinationFactory.create(
+        rate_limit_per_minute=1, verification={"preset": "meta", "verify_token": "mine"}
+    )
+    query = {"hub.mode": "subscribe", "hub.challenge": "42", "hub.verify_token": "mine"}
+    answers = [sender.client.get(build_path(destination), query).status_code for _ in range(2)]
+    assert answers == [200, 429]

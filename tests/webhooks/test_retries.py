@@ -1,9 +1,8 @@
 """When Postgres fails: tried again, never fired twice, and a 503 in the end (R2)."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,10 +14,11 @@ from events.models import Event
 from runs.models import Run
 from tests.webhooks.conftest import Sender, build_path
 from tests.webhooks.factories import DestinationFactory
-from triggers.services import load_trigger
+from triggers.services import plan_from_webhook
 from webhooks.models import DedupeKey, Delivery, Destination
-from webhooks.services import acceptance, retries
+from webhooks.services import acceptance, arrivals, retries
 from webhooks.services.retries import DatabaseAway, run_with_retries
+from workspaces.models.writing import PreparedCursor
 
 
 def expect_503(answer: Any) -> None:
@@ -27,42 +27,31 @@ def expect_503(answer: Any) -> None:
     assert int(answer.headers["Retry-After"]) >= 1
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the door would have slept."""
-    slept: list[float] = []
-    sleep, others = time.sleep, set(threading.enumerate()) - {threading.current_thread()}
-
-    def note(seconds: float) -> None:
-        # A thread that another test has left behind, such as a heartbeat, goes on sleeping.
-        if threading.current_thread() in others:
-            sleep(seconds)
-        else:
-            slept.append(seconds)
-
-    monkeypatch.setattr("time.sleep", note)
-    # The default was bound when the function was made.
-    monkeypatch.setitem(run_with_retries.__kwdefaults__ or {}, "pause", slept.append)
-    return slept
-
-
 @contextmanager
 def lose_commits(count: int, *, happens: bool) -> Iterator[list[int]]:
     """The next ``count`` commits fail; with ``happens``, only their answers are lost."""
     commit: Callable[[BaseDatabaseWrapper], None] = getattr(BaseDatabaseWrapper, "_commit")  # noqa: B009 - the stubs hide it
+    execute = PreparedCursor.execute
     calls: list[int] = []
 
-    def lose(wrapper: BaseDatabaseWrapper) -> None:
+    def lose(do: Callable[[], Any]) -> Any:
         calls.append(1)
         if len(calls) > count:
-            commit(wrapper)
-            return
+            return do()
         if happens:
-            commit(wrapper)
+            do()
         raise OperationalError("server closed the connection unexpectedly")
 
+    def lose_together(cursor: PreparedCursor, query: Any, *arguments: Any, **options: Any) -> Any:
+        # What is written together is a statement that commits itself.
+        do = partial(execute, cursor, query, *arguments, **options)
+        return lose(do) if query.startswith("WITH ") else do()
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseDatabaseWrapper, "_commit", lose)
+        patch.setattr(
+            BaseDatabaseWrapper, "_commit", lambda wrapper: lose(partial(commit, wrapper))
+        )
+        patch.setattr(PreparedCursor, "execute", lose_together)
         yield calls
 
 
@@ -166,14 +155,14 @@ def test_a_terminated_session_is_replaced(
 ) -> None:
     kills: list[int] = []
 
-    def kill_once(trigger_id: Any) -> Any:
+    def kill_once(*arguments: Any, **options: Any) -> Any:
         if not kills:
             kills.append(1)
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        return load_trigger(trigger_id)
+        return plan_from_webhook(*arguments, **options)
 
-    monkeypatch.setattr(acceptance, "load_trigger", kill_once)
+    monkeypatch.setattr(arrivals, "plan_from_webhook", kill_once)
     assert sender.post(destination, key="evt-1").json()["status"] == "fired"
     assert Run.objects.count() == Delivery.objects.count() == 1
 
@@ -199,7 +188,7 @@ def test_postgres_down_is_a_503_at_once(
         raise error
 
     destination = DestinationFactory()
-    monkeypatch.setattr("webhooks.services.receipt.find_target", fail)
+    monkeypatch.setattr("webhooks.services.receipt.recall_target", fail)
     expect_503(sender.post(destination))
     assert pauses == []
 
@@ -216,7 +205,7 @@ def test_a_full_pool_is_a_503_after_one_wait(
         raise OperationalError("couldn't get a connection") from cause
 
     destination = DestinationFactory()
-    monkeypatch.setattr("webhooks.services.receipt.find_target", fail)
+    monkeypatch.setattr("webhooks.services.receipt.recall_target", fail)
     expect_503(sender.post(destination))
     assert len(calls) == 1
 
@@ -250,7 +239,7 @@ def test_an_application_error_is_not_tried_again(
         calls.append(1)
         raise IntegrityError("a constraint of somebody")
 
-    monkeypatch.setattr(acceptance, "fire_from_webhook", refuse)
+    monkeypatch.setattr(arrivals, "plan_from_webhook", refuse)
     assert sender.post(destination).status_code == 500
     assert len(calls) == 1
     assert pauses == []

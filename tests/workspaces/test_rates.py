@@ -11,7 +11,7 @@ from pytest_django import Settings
 from tests.clients import open_door
 from tests.factories import WorkspaceFactory
 from workspaces.models import ApiKey
-from workspaces.services import RateLimited, rates, take_token
+from workspaces.services import Bucket, RateLimited, rates, take_token, take_tokens
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +64,20 @@ def test_a_hundred_at_once_get_no_token_too_many(name: str) -> None:
         thread.join()
     # One more comes back every two seconds.
     assert 30 <= sum(taken) <= 32
+
+
+def test_tokens_of_several_buckets_are_taken_together_or_not_at_all(name: str) -> None:
+    wide, narrow = Bucket("destination", name, 3), Bucket("address", name, 1)
+    free = Bucket("address", f"{name}-free", 0)
+    taken = take_tokens([wide, free, narrow])
+    assert [(rate.name, rate.remaining) for rate in taken] == [("destination", 2), ("address", 0)]
+    for _ in range(2):
+        with pytest.raises(RateLimited) as refusal:
+            take_tokens([wide, narrow])
+        assert refusal.value.rate.name == "address"
+    # The refused ones have cost the other bucket nothing.
+    assert [rate.remaining for rate in take_tokens([wide])] == [1]
+    assert take_tokens([free]) == []
 
 
 def test_no_limit_asks_nobody(settings: Settings, name: str) -> None:

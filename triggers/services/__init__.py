@@ -12,6 +12,7 @@ from triggers.services.backfills import (
     list_backfills,
     plan_backfill,
 )
+from triggers.services.batches import ElementRefused, WebhookElement, fire_batch_from_webhook
 from triggers.services.definitions import (
     ExternalKeyTaken,
     create_trigger,
@@ -26,9 +27,12 @@ from triggers.services.explaining import Explanation, explain_slot
 from triggers.services.firing import (
     FireLimited,
     FireResult,
-    fire_from_webhook,
     fire_trigger_by_hand,
     load_trigger,
+    may_fire_at_once,
+    plan_from_webhook,
+    write_fire,
+    write_fire_at_once,
 )
 from triggers.services.flow import has_flow_control
 from triggers.services.heartbeats import (
@@ -44,7 +48,7 @@ from triggers.services.history import (
     record_webhook,
 )
 from triggers.services.leadership import Leadership, open_session
-from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID
+from triggers.services.planning import ACTION_DISABLED, FIRED, INPUT_INVALID, PlannedFire
 from triggers.services.previews import (
     Preview,
     UpcomingRun,
@@ -69,6 +73,7 @@ __all__ = [
     "Backfill",
     "BackfillNotFound",
     "DueBatch",
+    "ElementRefused",
     "Explanation",
     "ExternalKeyTaken",
     "Fire",
@@ -76,6 +81,7 @@ __all__ = [
     "FireResult",
     "Leadership",
     "Outage",
+    "PlannedFire",
     "Preview",
     "ScheduleState",
     "SchedulerHeartbeat",
@@ -83,6 +89,7 @@ __all__ = [
     "Trigger",
     "TriggerNotFound",
     "UpcomingRun",
+    "WebhookElement",
     "advance_backfills",
     "cancel_backfill",
     "create_backfill",
@@ -91,8 +98,8 @@ __all__ = [
     "explain_slot",
     "find_backfill",
     "find_trigger",
+    "fire_batch_from_webhook",
     "fire_due_triggers",
-    "fire_from_webhook",
     "fire_trigger_by_hand",
     "forget_dead_heartbeats",
     "has_flow_control",
@@ -103,10 +110,12 @@ __all__ = [
     "list_triggers",
     "list_upcoming_runs",
     "load_trigger",
+    "may_fire_at_once",
     "open_session",
     "pause_failing_triggers",
     "pause_trigger",
     "plan_backfill",
+    "plan_from_webhook",
     "preview_schedule",
     "read_limits",
     "read_seconds_to_next_slot",
@@ -118,4 +127,6 @@ __all__ = [
     "resume_elapsed_pauses",
     "resume_trigger",
     "update_trigger",
+    "write_fire",
+    "write_fire_at_once",
 ]

@@ -13,7 +13,15 @@ from triggers.models import Trigger
 from triggers.rules.bounds import is_exhausted, is_over
 from triggers.rules.filters import matches_filter
 from triggers.rules.flow import LIMITED
-from triggers.services.planning import Cause, plan_fire, render_input, write_fires
+from triggers.services.flow import has_flow_control
+from triggers.services.planning import (
+    Cause,
+    PlannedFire,
+    plan_fire,
+    render_input,
+    write_fires,
+    write_free_fire,
+)
 from triggers.services.reads import find_trigger
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import FieldError, TooManyRequests
@@ -71,7 +79,7 @@ def fire_trigger_by_hand(
         merged = render_input(trigger, cause)
         check_input(action, merged)
         return FireResult(outcome="dry_run", trigger_id=trigger.id, input=merged)
-    return _fire(trigger, action, cause, now=now)
+    return _write(plan_fire(trigger, action, cause, now=now), now=now)
 
 
 def load_trigger(trigger_id: uuid.UUID) -> tuple[Trigger, ActionSpec] | None:
@@ -83,7 +91,7 @@ def load_trigger(trigger_id: uuid.UUID) -> tuple[Trigger, ActionSpec] | None:
     return None if action is None else (trigger, action)
 
 
-def fire_from_webhook(
+def plan_from_webhook(
     trigger: Trigger,
     action: ActionSpec,
     *,
@@ -97,18 +105,17 @@ def fire_from_webhook(
     run_id: uuid.UUID,
     fired_event_id: uuid.UUID,
     replayed_by: str | None = None,
-) -> FireResult:
-    """Fire for one delivery, in the caller's transaction, which also holds the delivery and its
-    dedupe claim. ``replayed_by`` names who has a delivery fired again that is on the ledger.
+) -> PlannedFire | FireResult:
+    """Decide what one delivery makes; asks the database nothing. ``replayed_by`` names who has a
+    delivery fired again that is on the ledger.
 
-    The outcomes beside the ledger's are ``trigger_paused``, ``trigger_exhausted`` and
-    ``filter_miss``: they leave no fire.
+    A result instead of a plan: ``trigger_paused``, ``trigger_exhausted`` or ``filter_miss``, which
+    leave no fire.
 
     Raises:
         InputRefused: the action refuses the merged input.
-        FireLimited: the trigger's limit is reached; the caller undoes its transaction.
     """
-    obstacle = _find_obstacle(trigger, payload, now=now)
+    obstacle = find_obstacle(trigger, payload, now=now)
     if obstacle is not None:
         outcome, reason = obstacle
         return FireResult(outcome=outcome, trigger_id=trigger.id, reason=reason)
@@ -123,10 +130,35 @@ def fire_from_webhook(
         fired_event_id=fired_event_id,
         replayed_by=replayed_by,
     )
-    result = _fire(trigger, action, cause, now=now)
+    return plan_fire(trigger, action, cause, now=now)
+
+
+def write_fire(plan: PlannedFire, *, now: dt.datetime) -> FireResult:
+    """Write a delivery's fire with its run and events, or what flow control makes of it, in the
+    caller's transaction, which also holds the delivery and its dedupe claim.
+
+    Raises:
+        FireLimited: the trigger's limit is reached; the caller undoes its transaction.
+    """
+    result = _write(plan, now=now)
     if result.outcome == LIMITED:
         raise FireLimited(result)
     return result
+
+
+def write_fire_at_once(plan: PlannedFire, *, now: dt.datetime) -> FireResult:
+    """Write one fire, which is `may_fire_at_once`, with what is written together.
+
+    Raises:
+        IntegrityError: its cause has fired already.
+    """
+    write_free_fire(plan, now=now)
+    return build_result(plan)
+
+
+def may_fire_at_once(plan: PlannedFire) -> bool:
+    """Whether the fire has a run, and nothing that is in the database can keep it back."""
+    return plan.run is not None and plan.trigger is not None and not has_flow_control(plan.trigger)
 
 
 def build_webhook_cause(
@@ -140,12 +172,14 @@ def build_webhook_cause(
     run_id: uuid.UUID,
     fired_event_id: uuid.UUID,
     replayed_by: str | None = None,
+    element: int | None = None,
 ) -> Cause:
-    """The cause that one delivery is, or its replay."""
+    """The cause that one delivery is, or one element of its batch, or its replay."""
+    place = "" if element is None else f"#{element}"
     return Cause(
         kind="replay" if replayed_by else "webhook",
         # Who asks for two replays gets two.
-        key=f"replay:{fire_id}" if replayed_by else f"webhook:{delivery_id}",
+        key=f"replay:{fire_id}" if replayed_by else f"webhook:{delivery_id}{place}",
         triggered_by=f"replay:{delivery_id}" if replayed_by else f"webhook:{destination_id}",
         context={"payload": payload, "event": event},
         mapped=mapped,
@@ -157,6 +191,7 @@ def build_webhook_cause(
         fired_data={
             "delivery_id": str(delivery_id),
             "event_type": event.get("type"),
+            **({} if element is None else {"element": element}),
             **({"replayed_by": replayed_by} if replayed_by else {}),
         },
     )
@@ -175,7 +210,7 @@ def build_manual_cause(trigger: Trigger, *, overrides: Mapping[str, Any], caller
     )
 
 
-def _find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[str, str] | None:
+def find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[str, str] | None:
     """Why a delivery does not even reach the ledger: the outcome and its reason."""
     if not trigger.is_active:
         return "trigger_paused", "the trigger is paused"
@@ -190,18 +225,23 @@ def _find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple
     return None
 
 
-def _fire(trigger: Trigger, action: ActionSpec, cause: Cause, *, now: dt.datetime) -> FireResult:
-    plan = plan_fire(trigger, action, cause, now=now)
+def _write(plan: PlannedFire, *, now: dt.datetime) -> FireResult:
     # A delivery's transaction is open already, and undone as a whole or not at all.
     with transaction.atomic(savepoint=False):
         write_fires([plan], now=now)
+    return build_result(plan)
+
+
+def build_result(plan: PlannedFire) -> FireResult:
+    """What came of a plan that was written."""
+    fire = plan.fire
     return FireResult(
-        outcome=plan.fire.outcome,
-        trigger_id=trigger.id,
-        reason=plan.fire.reason,
-        fire_id=plan.fire.id,
-        run_id=plan.fire.run_id,
-        fired_event_id=plan.fire.fired_event_id,
+        outcome=fire.outcome,
+        trigger_id=fire.trigger_id,
+        reason=fire.reason,
+        fire_id=fire.id,
+        run_id=fire.run_id,
+        fired_event_id=fire.fired_event_id,
         input=None if plan.run is None else plan.run.input,
         retry_after_seconds=plan.retry_after_seconds,
     )

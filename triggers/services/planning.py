@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from actions.rules.templates import TemplateTooLarge, render_template
@@ -21,7 +21,7 @@ from triggers.rules.overrides import merge_mapped, merge_overrides
 from triggers.services.flow import control_fires, mark_fires
 from workspaces.rules.problems import FieldError
 from workspaces.rules.times import render_time
-from workspaces.services import new_id
+from workspaces.services import insert_row, new_id
 
 FIRED = "fired"
 ACTION_DISABLED = "action_disabled"
@@ -68,6 +68,9 @@ class NewFire:
     slot_count: int = 1
     run_id: uuid.UUID | None = None
     fired_event_id: uuid.UUID | None = None
+
+
+_FIRE_FIELDS = [one.name for one in fields(NewFire)]
 
 
 @dataclass(slots=True)
@@ -197,11 +200,25 @@ def write_fires(planned: Sequence[PlannedFire], *, now: dt.datetime) -> set[uuid
             [plan.fire for plan in planned], on_conflict="(trigger_id, key) DO NOTHING"
         )
     )
-    fresh = [plan for plan in planned if plan.fire.id in written]
-    append_events([plan.skipped for plan in fresh if plan.skipped is not None])
-    start_runs([plan.run for plan in fresh if plan.run is not None], now=now)
+    _write_consequences([plan for plan in planned if plan.fire.id in written], now=now)
     mark_fires(marks)
     return written
+
+
+def write_free_fire(plan: PlannedFire, *, now: dt.datetime) -> None:
+    """As `write_fires`, for a trigger without flow control and a key that nobody else has: what it
+    inserts needs no answer, and may be written together with other rows.
+
+    Raises:
+        IntegrityError: somebody has the key.
+    """
+    insert_row(Fire, {name: getattr(plan.fire, name) for name in _FIRE_FIELDS})
+    _write_consequences([plan], now=now)
+
+
+def _write_consequences(plans: Sequence[PlannedFire], *, now: dt.datetime) -> None:
+    append_events([plan.skipped for plan in plans if plan.skipped is not None])
+    start_runs([plan.run for plan in plans if plan.run is not None], now=now)
 
 
 def _build_fire(

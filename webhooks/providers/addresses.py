@@ -19,7 +19,8 @@ HUBSPOT = Provider(
     ),
     event_type_paths=("[].subscriptionType", "subscriptionType"),
     batch=True,
-    element_id="eventId",
+    # HubSpot says that its eventId alone is not unique.
+    element_id=("eventId", "subscriptionId", "objectId", "occurredAt"),
     on_unaccepted_event=IGNORE,
 )
 SQUARE = Provider(

@@ -1,7 +1,8 @@
 """What a provider is: one sender's way to sign and to deliver, as data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from webhooks.rules.body_options import NAMES, BodyOptions
 from webhooks.rules.challenges import SignedChallenge, UnsignedChallenge
 from webhooks.rules.event_types import DEFAULT_PATHS
 from webhooks.rules.verification import VerificationConfig
@@ -27,12 +28,16 @@ class Provider:
     allow_unsigned_event_header: bool = False
     body_format: str = "json"
     batch: bool = False
-    # Of an element of a batch: what names it, else its index does.
-    element_id: str | None = None
+    # Of an element of a batch: the paths that name it together, else its index does.
+    element_id: tuple[str, ...] = ()
     is_digest_deduped: bool = False
     on_unaccepted_event: str = REJECT
     methods: tuple[str, ...] = ("POST",)
     signed_challenge: SignedChallenge | None = None
     unsigned_challenge: UnsignedChallenge | None = None
     is_secret_chosen_elsewhere: bool = False
-    redacted_paths: tuple[str, ...] = field(default=())
+
+    @property
+    def body_options(self) -> BodyOptions:
+        """What a destination has that says nothing else of them."""
+        return BodyOptions(**{name: getattr(self, name) for name in NAMES})

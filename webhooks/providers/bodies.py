@@ -27,6 +27,8 @@ SALESFORCE_ENS = Provider(
     ),
     event_type_paths=("[].eventCategoryType", "eventCategoryType"),
     batch=True,
+    # It names neither deliveries nor events, and signs no time.
+    is_digest_deduped=True,
     on_unaccepted_event=IGNORE,
     unsigned_challenge=answer_salesforce,
 )

@@ -1,6 +1,7 @@
 """Clouds that sign with certificates which they publish."""
 
 from webhooks.providers.base import Provider
+from webhooks.rules.challenges import answer_sns
 from webhooks.rules.sources import parse_source
 from webhooks.rules.verification import VerificationConfig
 
@@ -15,6 +16,7 @@ AWS_SNS = Provider(
         delivery_id=parse_source("body:MessageId"),
     ),
     event_type_paths=("Type",),
+    signed_challenge=answer_sns,
 )
 GOOGLE_PUBSUB = Provider(
     name="Google Pub/Sub",

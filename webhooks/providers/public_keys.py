@@ -37,6 +37,6 @@ SENDGRID = Provider(
     ),
     event_type_paths=("[].event", "event"),
     batch=True,
-    element_id="sg_event_id",
+    element_id=("sg_event_id",),
     on_unaccepted_event=IGNORE,
 )

@@ -58,5 +58,4 @@ ZOHO_CRM = Provider(
         scheme="token", signature=parse_source("body:token"), body_format="any"
     ),
     event_type_paths=("{module}.{operation}", "operation"),
-    redacted_paths=("token",),
 )

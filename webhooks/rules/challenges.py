@@ -6,26 +6,41 @@ Signed challenges are answered only after verification: an answer to anybody wou
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from actions.rules.paths import MISSING, find_path
+from webhooks.rules.certificates import is_sns_url
 from webhooks.rules.received import ReceivedRequest
-from webhooks.rules.sources import QUERY, Parts, Source
-from webhooks.rules.verification import VerificationConfig
+from webhooks.rules.sources import QUERY, Parts, Source, read_payload
+from webhooks.rules.verdicts import Secret, Verdict
+from webhooks.rules.verification import SECRETLESS_SCHEMES, VerificationConfig
 
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 _MAX_CHALLENGE = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What Amazon SNS waits for: a visit to the address in its message."""
+
+    topic_arn: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is sent back instead of a receipt; ``body`` is empty, a text, or a JSON value."""
+    """What is sent back instead of a receipt; ``body`` is empty, a text, or a JSON value.
+
+    ``subscription`` is still to be confirmed, by a job and not by the answer.
+    """
 
     status: int = 200
     content_type: str = TEXT
     body: Any = ""
+    subscription: Subscription | None = None
 
     def render(self) -> bytes:
         """The bytes of the body."""
@@ -71,6 +86,52 @@ def answer_discord(payload: Any, _secret: bytes) -> Answer | None:
     if kind == 0:
         return Answer(status=204)
     return Answer(content_type=JSON, body={"type": 1}) if kind == 1 else None
+
+
+def answer_sns(payload: Any, _secret: bytes) -> Answer | None:
+    """``SubscriptionConfirmation``, whose visit is a job's, and the news of an end."""
+    kind = find_path(payload, "Type")
+    if kind == "UnsubscribeConfirmation":
+        return Answer()
+    if kind != "SubscriptionConfirmation":
+        return None
+    topic, message = str(payload["TopicArn"]), str(payload["MessageId"])
+    return Answer(subscription=Subscription(topic_arn=topic, message_id=message))
+
+
+def find_subscribe_url(body: bytes) -> str | None:
+    """Where a subscription is confirmed, in a message that was verified; None unless Amazon SNS
+    itself answers there and it confirms just that topic.
+    """
+    payload = read_payload(body, "json")
+    url, topic = find_path(payload, "SubscribeURL"), find_path(payload, "TopicArn")
+    if not isinstance(url, str) or not is_sns_url(url):
+        return None
+    try:
+        asked = dict(parse_qsl(urlsplit(url).query, strict_parsing=True, max_num_fields=20))
+    except ValueError:
+        return None
+    is_confirmation = asked.get("Action") == "ConfirmSubscription" and bool(asked.get("Token"))
+    return url if is_confirmation and asked.get("TopicArn", topic) == topic else None
+
+
+def answer_signed(
+    challenge: SignedChallenge | None,
+    payload: Any,
+    *,
+    verdict: Verdict,
+    secrets: Sequence[Secret],
+    scheme: str,
+) -> Answer | None:
+    """The answer to a challenge that was verified; None for a delivery. ``scheme`` is the preset's:
+    where it has no secret, none is needed to answer.
+    """
+    if challenge is None or not verdict.valid:
+        return None
+    if scheme in SECRETLESS_SCHEMES:
+        return challenge(payload, b"")
+    signer = next((secret for secret in secrets if secret.id == verdict.secret_id), None)
+    return None if signer is None else challenge(payload, signer.value)
 
 
 def answer_meta(request: ReceivedRequest, config: VerificationConfig) -> Answer | Refusal | None:

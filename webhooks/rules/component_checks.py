@@ -30,8 +30,9 @@ def check_authentication_document(stated: Any) -> list[FieldError]:
     if not isinstance(headers, list) or not 1 <= len(headers) <= MAX_HEADERS:
         detail = f"An object with headers, a list of 1 to {MAX_HEADERS}."
         return [FieldError(_AUTHENTICATION, "invalid", detail)]
+    detail = "A header has name and value, or name and keep_existing."
     return [
-        FieldError(f"{_AUTHENTICATION}/headers/{index}", "invalid", "A header has name and value.")
+        FieldError(f"{_AUTHENTICATION}/headers/{index}", "invalid", detail)
         for index, header in enumerate(headers)
         if not _is_header(header)
     ]
@@ -40,6 +41,10 @@ def check_authentication_document(stated: Any) -> list[FieldError]:
 def _is_header(header: Any) -> bool:
     if not isinstance(header, Mapping) or not _is_text(header.get("name")):
         return False
+    if not isinstance(header.get("keep_existing", False), bool):
+        return False
+    if header.get("keep_existing"):
+        return not {"value", "value_sha256"} & set(header)
     if "value_sha256" in header:
         digest = header["value_sha256"]
         return isinstance(digest, str) and len(digest) == 64 and digest.isalnum()

@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from actions.rules.paths import InvalidPath, find_path, parse_path
+from actions.rules.paths import InvalidPath, parse_path
 from webhooks.rules.received import ReceivedRequest
-from workspaces.rules.json_text import MalformedJson, parse_json
+from webhooks.rules.sources import Parts, render_scalar
 from workspaces.rules.problems import FieldError
 
 DEFAULT_WINDOW_HOURS = 192
@@ -33,26 +33,26 @@ def check_dedupe(dedupe: Any) -> list[FieldError]:
     return [*errors, *_check_key(dedupe["key"])]
 
 
-def find_key(dedupe: Mapping[str, Any], request: ReceivedRequest) -> str | None:
+def find_key(
+    dedupe: Mapping[str, Any], request: ReceivedRequest, *, body_format: str = "json"
+) -> str | None:
     """The delivery's name in this request, None where it has none."""
     source = dedupe["key"]
     if source is None:
         return None
     if source == DIGEST:
-        return f"sha256:{hashlib.sha256(request.body).hexdigest()}"
+        return digest_request(request)
     kind, _, name = source.partition(":")
     if kind == "header":
         return request.headers.get(name.lower()) or None
-    return _read_scalar(request.body, name)
+    return render_scalar(Parts(request, body_format=body_format).find(name)) or None
 
 
-def _read_scalar(body: bytes, path: str) -> str | None:
-    try:
-        value = find_path(parse_json(body), path)
-    except MalformedJson:
-        return None
-    is_name = isinstance(value, str | int) and not isinstance(value, bool)
-    return str(value) or None if is_name else None
+def digest_request(request: ReceivedRequest) -> str:
+    """SHA-256 of what was sent: the raw body, or the parameters of a GET without one."""
+    is_in_query = request.method == "GET" and not request.body
+    sent = request.query.encode("utf-8", "surrogatepass") if is_in_query else request.body
+    return f"sha256:{hashlib.sha256(sent).hexdigest()}"
 
 
 def _check_key(key: Any) -> list[FieldError]:

@@ -12,7 +12,7 @@ from webhooks.rules.signature import verify
 from webhooks.rules.sources import HEADER, Parts, read_payload
 from webhooks.rules.timestamps import read_stamp
 from webhooks.rules.verdicts import Secret, Verdict
-from webhooks.rules.verification import SIGNED_SCHEMES, VerificationConfig
+from webhooks.rules.verification import SIGNED_SCHEMES, TOKEN_SCHEMES, VerificationConfig
 
 _MAX_RESERIALISED = 256 * 1024
 # What a variant's verdict says when the signature itself did match.
@@ -27,6 +27,11 @@ _SENTENCES = {
     "secret_expired": "The signature was made with a secret that has been replaced and has ended.",
     "internal": "The request could not be verified.",
 }
+_OTHER_SIGNER = (
+    "The signature is not one that this destination's secret makes of this request; none of the "
+    "usual mistakes explains it, so the sender most likely signs with another secret."
+)
+_STRANGER = "What the request brings is not this destination's secret."
 _Variant = tuple[str, ReceivedRequest, VerificationConfig, Sequence[Secret]]
 
 
@@ -49,6 +54,8 @@ def find_hint(
         return f"{sentence} {_describe_skew(request, config, now)}".strip()
     if cause == "signature_missing":
         sentence = f"{sentence} {_describe_absence(request, config)}".strip()
+    if cause == "token_mismatch" and config.scheme in TOKEN_SCHEMES and not verdict.detail:
+        return _STRANGER
     if config.scheme not in SIGNED_SCHEMES or cause not in {
         "signature_missing",
         "signature_mismatch",
@@ -61,7 +68,7 @@ def find_hint(
     ):
         if verify(tried_request, tried_config, tried_secrets, now).cause in _MATCHES:
             return f"{sentence} {hint}"
-    return sentence
+    return _OTHER_SIGNER if cause == "signature_mismatch" and not verdict.detail else sentence
 
 
 def _list_variants(
@@ -78,6 +85,7 @@ def _list_variants(
             hint = f"It matches with the secret read as {encoding}."
             yield hint, request, other, secrets
     yield from _list_writing_variants(request, config, secrets)
+    yield from _list_address_variants(request, config, secrets)
     for hint, body in _list_bodies(request.body):
         changed_request = replace(request, body=body, size=len(body))
         yield (
@@ -128,6 +136,25 @@ def _lower_signature(request: ReceivedRequest, config: VerificationConfig) -> Re
         name: value.lower() if name in names else value for name, value in request.headers.items()
     }
     return replace(request, headers=headers)
+
+
+def _list_address_variants(
+    request: ReceivedRequest, config: VerificationConfig, secrets: Sequence[Secret]
+) -> Iterator[_Variant]:
+    for way, url in _list_urls(request.url) if "{url}" in config.signed else ():
+        hint = f"It matches our address {way}: give the sender the destination's `url` as it is."
+        yield hint, replace(request, url=url), config, secrets
+
+
+def _list_urls(url: str) -> Iterator[tuple[str, str]]:
+    """How the sender may have been told to write it."""
+    scheme, separator, rest = url.partition("://")
+    other = "http" if scheme == "https" else "https"
+    yield f"with {other}", other + separator + rest
+    path, question, query = url.partition("?")
+    yield "with a slash at its end", f"{path}/{question}{query}"
+    if query:
+        yield "without its query", path
 
 
 def _list_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:

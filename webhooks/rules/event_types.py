@@ -5,7 +5,7 @@ A path is dotted (``event.type``), of the first element of a list (``[].event``)
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from actions.rules.paths import InvalidPath, find_path, parse_path
@@ -41,7 +41,30 @@ def is_event_path(path: str) -> bool:
 
 def reads_header(path: str) -> bool:
     """Does it take something from a header, which few senders sign?"""
-    return any(part.startswith(_HEADER) for part in (_PLACEHOLDER.findall(path) or [path]))
+    return bool(list_headers(path))
+
+
+def choose_paths(
+    paths: Sequence[str], *, is_header_allowed: bool, signed_headers: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Those that may be read: a header only where it is signed, or the destination says so. The
+    usual ones where none is left.
+    """
+    if is_header_allowed:
+        return tuple(paths)
+    readable = tuple(path for path in paths if not list_headers(path) - set(signed_headers))
+    return readable or DEFAULT_PATHS
+
+
+def choose_element_paths(paths: Sequence[str]) -> tuple[str, ...]:
+    """The paths inside one element of a batch: what is of the first element is of this one."""
+    return tuple(path.replace(_FIRST, "") for path in paths)
+
+
+def list_headers(path: str) -> set[str]:
+    """The headers, in lower case, that a path takes something from."""
+    parts = _PLACEHOLDER.findall(path) or [path]
+    return {part.removeprefix(_HEADER).lower() for part in parts if part.startswith(_HEADER)}
 
 
 def _is_plain_path(path: str) -> bool:

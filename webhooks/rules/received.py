@@ -23,3 +23,8 @@ class ReceivedRequest:
     is_oversized: bool = False
     # Whoever connected to us: the sender, or the last proxy before us.
     address: str = ""
+
+
+def build_url(public_url: str, path: str, query: str) -> str:
+    """The whole URL that the sender was given."""
+    return f"{public_url}{path}{query and '?' + query}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from actions.rules.paths import InvalidPath, parse_path
@@ -23,15 +24,21 @@ def redact_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if len(kept) == MAX_HEADERS:
             break
-        is_secret = _SECRET_NAME.search(name) and not _PUBLIC_NAME.search(name)
         kept[make_storable(name)] = (
-            REDACTED if is_secret else make_storable(value[:MAX_VALUE_LENGTH])
+            REDACTED if _names_a_secret(name) else make_storable(value[:MAX_VALUE_LENGTH])
         )
     return kept
 
 
+@lru_cache(maxsize=1024)
+def _names_a_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
+
+
 def make_storable(text: str) -> str:
     """The text without what Postgres cannot hold: NUL and lone surrogates are replaced."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
@@ -44,6 +51,16 @@ def check_redact(paths: Sequence[Any]) -> list[FieldError]:
         except InvalidPath as error:
             errors.append(FieldError(f"/redact/{index}", "invalid_path", str(error)))
     return errors
+
+
+def redact_payload(payload: Any, paths: Sequence[str]) -> Any:
+    """A payload with whatever stands at the paths blanked, in each element where it is a list: of
+    one that is no batch, too much goes rather than too little.
+    """
+    redacted = redact_paths(payload, paths)
+    if not isinstance(redacted, list) or not paths:
+        return redacted
+    return [redact_paths(element, paths) for element in redacted]
 
 
 def redact_paths(value: Any, paths: Sequence[str]) -> Any:

@@ -2,6 +2,8 @@
 
 from typing import Any, Protocol
 
+from webhooks.rules.body_options import BodyOptions
+from webhooks.rules.component_document import show_authentication
 from workspaces.rules.times import render_time
 
 
@@ -24,7 +26,6 @@ class StoredDestination(Protocol):
     dedupe: Any
     response: Any
     redact: Any
-    on_unaccepted_event: Any
     rate_limit_per_minute: Any
     source: Any
     created_by: Any
@@ -58,9 +59,15 @@ class StoredDelivery(Protocol):
 
 
 def render_destination(
-    destination: StoredDestination, *, public_url: str, secret_hint: str | None
+    destination: StoredDestination,
+    *,
+    options: BodyOptions,
+    public_url: str,
+    secret_hint: str | None,
 ) -> dict[str, Any]:
-    """The whole destination; of its secret only the last four characters."""
+    """The whole destination, with the options that are in force; of its secret only the last four
+    characters.
+    """
     path = f"/v1/{destination.workspace_id}/hooks/{destination.id}"
     return {
         "id": str(destination.id),
@@ -74,13 +81,13 @@ def render_destination(
         "accepted_event_types": destination.accepted_event_types,
         "field_mapping": destination.field_mapping,
         "retry_attempts": destination.retry_attempts,
-        "verification": destination.verification,
+        "verification": show_authentication(destination.verification),
         "input_schema": destination.input_schema,
         "output_transform": destination.output_transform,
         "dedupe": destination.dedupe,
         "response": destination.response,
         "redact": destination.redact,
-        "on_unaccepted_event": destination.on_unaccepted_event,
+        **options.as_json(),
         "rate_limit_per_minute": destination.rate_limit_per_minute,
         "secret_present": secret_hint is not None,
         "secret_hint": secret_hint,

@@ -4,7 +4,7 @@ which is encrypted before it is stored.
 
 import json
 
-from webhooks.rules.received import ReceivedRequest
+from webhooks.rules.received import ReceivedRequest, build_url
 
 _VERSION = 1
 
@@ -27,8 +27,8 @@ def seal_request(request: ReceivedRequest) -> bytes:
     return json.dumps(head, separators=(",", ":")).encode() + b"\n" + request.body
 
 
-def open_request(sealed: bytes) -> ReceivedRequest:
-    """The request again, byte for byte.
+def open_request(sealed: bytes, *, public_url: str) -> ReceivedRequest:
+    """The request again, byte for byte, at our address as it is now.
 
     Raises:
         NotSealed: something else was stored there.
@@ -38,6 +38,7 @@ def open_request(sealed: bytes) -> ReceivedRequest:
         fields = json.loads(head)
         if not newline or fields.pop("version") != _VERSION:
             raise NotSealed
-        return ReceivedRequest(**fields, body=body)
+        url = build_url(public_url, fields["path"], fields["query"])
+        return ReceivedRequest(**fields, url=url, body=body)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise NotSealed("This is no stored request.") from None

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl
 
 from actions.rules.paths import MISSING, InvalidPath, find_path, parse_path
+from webhooks.rules.bodies import parse_body, parse_fields, parse_request
 from webhooks.rules.received import ReceivedRequest
-from workspaces.rules.json_text import MalformedJson, parse_json
+from workspaces.rules.json_text import MalformedJson
 
 HEADER, BODY, QUERY, SIGNATURE = "header", "body", "query", "signature"
 MAX_ALIASES = 8
-MAX_FIELDS = 1000
 _MAX_NAME = 256
 
 
@@ -88,8 +87,13 @@ class Parts:
 
     @cached_property
     def payload(self) -> Any:
-        """The body as its format says; ``MISSING`` where it is something else."""
-        return read_payload(self.request.body, self._body_format)
+        """The body as its format says, or a GET's parameters; ``MISSING`` where it is something
+        else.
+        """
+        try:
+            return parse_request(self.request, self._body_format)
+        except MalformedJson:
+            return MISSING
 
     @cached_property
     def _query(self) -> Mapping[str, str]:
@@ -98,26 +102,11 @@ class Parts:
 
 
 def read_payload(body: bytes, body_format: str) -> Any:
-    """A body as JSON, or a form as an object of texts; ``MISSING`` for what is neither."""
-    if body_format != "form":
-        try:
-            return parse_json(body)
-        except MalformedJson:
-            if body_format == "json":
-                return MISSING
-    fields = parse_fields(body)
-    return MISSING if fields is None else dict(reversed(fields))
-
-
-def parse_fields(text: str | bytes) -> list[tuple[str, str]] | None:
-    """The fields of a form or a query in their order; None where it is not UTF-8 or too much."""
+    """A body as its format says; ``MISSING`` for what is something else."""
     try:
-        decoded = text.decode() if isinstance(text, bytes) else text
-        return parse_qsl(
-            decoded, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
-        )
-    except ValueError:
-        return None
+        return parse_body(body, body_format)
+    except MalformedJson:
+        return MISSING
 
 
 def render_scalar(value: Any) -> str | None:

@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+from webhooks.rules.bodies import parse_fields
 from webhooks.rules.received import ReceivedRequest
-from webhooks.rules.sources import parse_fields
 
 PLACEHOLDERS = ("body", "timestamp", "id", "method", "url", "form_sorted")
 URL_FORMS = ("exact", "hubspot", "twilio")

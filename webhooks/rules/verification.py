@@ -16,6 +16,7 @@ SCHEMES = ("hmac", "token", "basic", "ed25519", "ecdsa_p256", "aws_sns", "google
 HEADERS_SCHEME = "headers"
 SECRETLESS_SCHEMES = ("aws_sns", "google_oidc", HEADERS_SCHEME)
 SIGNED_SCHEMES = ("hmac", "ed25519", "ecdsa_p256")
+TOKEN_SCHEMES = ("token", "basic")
 MAX_TOLERANCE_SECONDS = 3600
 
 

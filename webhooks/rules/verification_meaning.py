@@ -53,6 +53,9 @@ def _list_template_faults(config: VerificationConfig) -> Iterator[tuple[str, str
     has_body = "body" in names or "form_sorted" in names
     if not has_body and not config.body_unsigned:
         yield "signed", "body_not_signed", "Nothing vouches for the body: sign {body}."
+    if config.body_unsigned and "id" not in names:
+        detail = "What is signed must at least name the delivery: sign {id}."
+        yield "signed", "id_not_signed", detail
     if has_body and config.body_unsigned:
         yield "body_unsigned", "invalid", "The body is signed."
     yield from _list_timestamp_faults(config, names)

@@ -14,8 +14,10 @@ from webhooks.services.destinations import (
     delete_destination,
     find_destination,
     list_destinations,
+    read_body_options,
     update_destination,
 )
+from webhooks.services.diagnosis import Diagnosis, diagnose, diagnose_delivery
 from webhooks.services.examination import Examination, examine_case
 from webhooks.services.history import record_delivery
 from webhooks.services.ledger import find_delivery, list_deliveries, read_payload
@@ -24,7 +26,8 @@ from webhooks.services.receipt import PostOnly, receive_delivery
 from webhooks.services.replay import ReplayRefused, replay_delivery
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.rotation import RotationOverlaps, rotate_secret
-from webhooks.services.secrets import SecretRefused
+from webhooks.services.secrets import SecretRefused, list_sealed_columns
+from webhooks.services.subscriptions import confirm_due_subscriptions
 from webhooks.services.trial import try_request
 
 __all__ = [
@@ -34,6 +37,7 @@ __all__ = [
     "Destination",
     "DestinationFromConfig",
     "DestinationNotFound",
+    "Diagnosis",
     "Examination",
     "ExternalKeyTaken",
     "ListedProvider",
@@ -44,8 +48,11 @@ __all__ = [
     "SecretRefused",
     "SignatureRefused",
     "UnknownDestination",
+    "confirm_due_subscriptions",
     "create_destination",
     "delete_destination",
+    "diagnose",
+    "diagnose_delivery",
     "examine_case",
     "fetch_certificate",
     "find_delivery",
@@ -53,7 +60,9 @@ __all__ = [
     "list_deliveries",
     "list_destinations",
     "list_providers",
+    "list_sealed_columns",
     "prune_dedupe_keys",
+    "read_body_options",
     "read_payload",
     "receive_delivery",
     "record_delivery",

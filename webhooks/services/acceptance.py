@@ -1,6 +1,5 @@
 """One transaction for a genuine delivery: claim, fire, run, events and ledger, or none of them."""
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,15 +8,17 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from triggers.services import FireResult, fire_from_webhook, load_trigger
+from actions.services import InputRefused
+from triggers.services import FireResult, may_fire_at_once, write_fire_at_once
 from webhooks.models import Delivery
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, IGNORED
-from webhooks.rules.payload import Mapped
-from webhooks.services.dedupe import FirstDelivery, claim_key, release_key
+from webhooks.services.arrivals import Arrival, fire_arrival, plan_arrival
+from webhooks.services.claims import claim_any, release_keys
+from webhooks.services.currency import check_target, hold_target
+from webhooks.services.dedupe import FirstDelivery, build_claim
 from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.retries import run_with_retries
 from workspaces.rules.problems import NotFound
-from workspaces.rules.times import render_time
 
 FIRED = "fired"
 _OK = 200
@@ -28,17 +29,6 @@ class UnknownDestination(NotFound):
 
     def __init__(self) -> None:
         super().__init__("There is no such webhook destination.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A knock that proved genuine, was understood and is wanted."""
-
-    knock: Knock
-    # After the destination's output_transform.
-    payload: Any
-    event_type: str | None
-    mapped: Mapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +65,19 @@ def accept_delivery(arrival: Arrival) -> Receipt:
     Raises:
         DatabaseAway: the database did not take it.
         InputRefused: the action refuses the merged input; nothing was written.
-        UnknownDestination: the trigger was deleted meanwhile.
+        FireLimited: the trigger's limit is reached; nothing was written.
+        TargetChanged: the destination is not as it was read; nothing was written.
     """
     return run_with_retries(partial(_commit, arrival), attempts=arrival.knock.target.retry_attempts)
 
 
 def ignore_delivery(knock: Knock, *, event_type: str | None) -> Receipt:
-    """Put on the ledger what is genuine, but of no interest to the destination."""
-    with transaction.atomic():
+    """Put on the ledger what is genuine, but of no interest to the destination.
+
+    Raises:
+        TargetChanged: the destination is not as it was read; nothing was written.
+    """
+    with hold_target(knock.target):
         entry = Entry(
             status=IGNORED,
             http_status=_OK,
@@ -96,72 +91,62 @@ def ignore_delivery(knock: Knock, *, event_type: str | None) -> Receipt:
 def _commit(arrival: Arrival, attempt: int) -> Receipt:
     """One attempt. A commit whose answer was lost is found by its ids and never made again."""
     try:
+        receipt = _settle_at_once(arrival) if attempt == 1 else None
+        if receipt is not None:
+            return receipt
         with transaction.atomic():
             earlier = _find_earlier(arrival.knock) if attempt > 1 else None
             return earlier or _settle(arrival)
     except IntegrityError:
-        # The earlier commit was still on its way when this attempt looked for it.
-        earlier = _find_earlier(arrival.knock) if attempt > 1 else None
+        # An earlier commit was still on its way when this attempt looked for it.
+        earlier = _find_earlier(arrival.knock)
         if earlier is None:
             raise
         return earlier
 
 
+def _settle_at_once(arrival: Arrival) -> Receipt | None:
+    """The usual cases in one round trip, a duplicate in two; None, and nothing written, when this
+    is another one.
+    """
+    knock, key = arrival.knock, arrival.knock.dedupe_key
+    if len(knock.dedupe_keys) > 1:
+        return None
+    try:
+        plan = plan_arrival(arrival, now=knock.now)
+    except InputRefused:
+        # Unless the key is taken: a duplicate is one, whatever the action has become since.
+        return None
+    if isinstance(plan, FireResult) or not may_fire_at_once(plan):
+        return None
+    claim = build_claim(knock.target, key, ids=knock.ids, now=knock.now) if key else None
+    with hold_target(knock.target, claim=claim) as together:
+        receipt = _settle_fired(arrival, write_fire_at_once(plan, now=knock.now))
+    if together.is_written:
+        return receipt
+    if together.holder is None:
+        return None
+    with hold_target(knock.target):
+        return _settle_duplicate(arrival, FirstDelivery(*together.holder))
+
+
 def _settle(arrival: Arrival) -> Receipt:
+    """Any case, in the caller's transaction."""
     knock = arrival.knock
-    key = knock.dedupe_key
-    first = claim_key(knock.target, key, ids=knock.ids, now=knock.now) if key else None
-    if first is not None:
-        return _settle_duplicate(arrival, first)
+    first = claim_any(knock.target, knock.dedupe_keys, ids=knock.ids, now=knock.now)
+    receipt = _settle_fire(arrival) if first is None else _settle_duplicate(arrival, first)
+    # Last: what was committed while this waited for a lock is seen, too.
+    check_target(knock.target)
+    return receipt
+
+
+def _settle_fire(arrival: Arrival) -> Receipt:
+    knock = arrival.knock
     result = fire_arrival(arrival, now=knock.now)
     if result.outcome == FIRED:
         return _settle_fired(arrival, result)
-    if key:
-        release_key(knock.target, key, ids=knock.ids)
+    release_keys(knock.target, knock.dedupe_keys, ids=knock.ids)
     return _settle_filtered(arrival, result)
-
-
-def fire_arrival(
-    arrival: Arrival, *, now: dt.datetime, replayed_by: str | None = None
-) -> FireResult:
-    """Fire for what a delivery brought, in the caller's transaction.
-
-    Raises:
-        UnknownDestination: the trigger was deleted meanwhile.
-        InputRefused: the action refuses the merged input.
-    """
-    knock, ids = arrival.knock, arrival.knock.ids
-    loaded = load_trigger(knock.target.trigger_id)
-    if loaded is None:
-        raise UnknownDestination
-    trigger, action = loaded
-    return fire_from_webhook(
-        trigger,
-        action,
-        destination_id=knock.target.id,
-        delivery_id=ids.delivery_id,
-        payload=arrival.payload,
-        event=describe_event(arrival),
-        mapped=arrival.mapped.values,
-        now=now,
-        fire_id=ids.fire_id,
-        run_id=ids.run_id,
-        fired_event_id=ids.fired_event_id,
-        replayed_by=replayed_by,
-    )
-
-
-def describe_event(arrival: Arrival) -> dict[str, Any]:
-    """What templates read as ``event``."""
-    knock = arrival.knock
-    return {
-        "id": str(knock.ids.event_id),
-        "type": arrival.event_type,
-        "source": "WEBHOOK",
-        "destination_id": str(knock.target.id),
-        "delivery_id": str(knock.ids.delivery_id),
-        "effective_at": render_time(knock.now),
-    }
 
 
 def _settle_fired(arrival: Arrival, result: FireResult) -> Receipt:

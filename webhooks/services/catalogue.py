@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from triggers.rules.sources import list_sources
-from webhooks.providers import PROVIDERS
+from webhooks.providers import PROVIDERS, Provider
+from webhooks.providers.base import IGNORE, REJECT
 from webhooks.rules.verification import MAX_TOLERANCE_SECONDS
 
 
@@ -46,12 +47,12 @@ def _list_presets() -> Iterator[ListedProvider]:
             description=provider.description,
             trigger_type="webhook",
             webhook_enabled=True,
-            config_schema=_describe_preset(preset),
+            config_schema=_describe_preset(preset, provider),
         )
 
 
-def _describe_preset(preset: str) -> dict[str, Any]:
-    """The destination's fields that turn the preset on."""
+def _describe_preset(preset: str, provider: Provider) -> dict[str, Any]:
+    """The destination's fields that turn the preset on, and those that it has a say in."""
     return {
         "type": "object",
         "required": ["verification"],
@@ -70,5 +71,30 @@ def _describe_preset(preset: str) -> dict[str, Any]:
                 },
             },
             "secret": {"type": "string", "writeOnly": True},
+            **_describe_options(provider),
+        },
+    }
+
+
+def _describe_options(provider: Provider) -> dict[str, Any]:
+    """What holds where the destination says nothing, or null."""
+    defaults = provider.body_options.as_json()
+    kinds: dict[str, dict[str, Any]] = {
+        "event_type_paths": {"type": ["array", "null"], "items": {"type": "string"}},
+        "allow_unsigned_event_header": {"type": ["boolean", "null"]},
+        "on_unaccepted_event": {"enum": [REJECT, IGNORE, None]},
+        "body_format": {"type": ["string", "null"]},
+        "batch": {"type": ["boolean", "null"]},
+    }
+    described = {name: {**kind, "default": defaults[name]} for name, kind in kinds.items()}
+    ways = ["by the delivery's id"] if provider.verification.delivery_id else []
+    ways += ["by the digest of its body"] if provider.is_digest_deduped else []
+    told = " and ".join(ways) or "not at all"
+    return {
+        **described,
+        "dedupe": {
+            "type": ["object", "null"],
+            "default": None,
+            "description": f"Null: a delivery that comes again is known {told}.",
         },
     }

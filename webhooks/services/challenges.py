@@ -3,12 +3,14 @@
 from django.db import transaction
 
 from webhooks.providers import Provider
-from webhooks.rules.challenges import Answer, Refusal
+from webhooks.rules.challenges import Answer, Refusal, answer_signed
 from webhooks.rules.ledger import CHALLENGE
 from webhooks.rules.signature import Secret, Verdict
 from webhooks.rules.sources import read_payload
 from webhooks.rules.verification import VerificationConfig
+from webhooks.services.currency import check_target, hold_target
 from webhooks.services.ledger import Entry, Knock, write_entry
+from webhooks.services.subscriptions import ask_for_confirmation
 
 
 def ask_unsigned(
@@ -24,15 +26,32 @@ def ask_signed(
     knock: Knock, provider: Provider, secrets: list[Secret], verdict: Verdict
 ) -> Answer | None:
     """The answer to a challenge that was verified; None for a delivery."""
-    if provider.signed_challenge is None or not verdict.valid:
-        return None
-    signer = next((secret for secret in secrets if secret.id == verdict.secret_id), None)
-    payload = read_payload(knock.request.body, "json")
-    return None if signer is None else provider.signed_challenge(payload, signer.value)
+    return answer_signed(
+        provider.signed_challenge,
+        read_payload(knock.request.body, "json"),
+        verdict=verdict,
+        secrets=secrets,
+        scheme=provider.verification.scheme,
+    )
 
 
 def record_challenge(knock: Knock, answer: Answer) -> Answer:
-    """Write it down, and give it back."""
+    """Write it down with what is left to do for it, and give it back.
+
+    Raises:
+        TargetChanged: the destination is not as it was read; nothing was written.
+    """
+    if answer.subscription is None:
+        with hold_target(knock.target):
+            write_entry(knock, Entry(status=CHALLENGE, http_status=answer.status))
+        return answer
     with transaction.atomic():
         write_entry(knock, Entry(status=CHALLENGE, http_status=answer.status))
+        ask_for_confirmation(
+            answer.subscription,
+            destination_id=knock.target.id,
+            delivery_id=knock.ids.delivery_id,
+            now=knock.now,
+        )
+        check_target(knock.target)
     return answer

@@ -5,13 +5,23 @@ from typing import Any
 
 from actions.rules.schemas import check_schema
 from events.rules.globs import is_event_pattern
-from webhooks.providers import CONFIGS, build_config
-from webhooks.rules.component_document import seal_authentication
+from webhooks.providers import CONFIGS, build_config, find_provider
+from webhooks.rules.body_options import (
+    NAMES,
+    BodyOptions,
+    check_body_format,
+    check_options,
+    check_paths,
+    list_secret_paths,
+    override_options,
+)
+from webhooks.rules.component_document import NothingToKeep, keep_values, seal_authentication
 from webhooks.rules.dedupe_keys import check_dedupe
 from webhooks.rules.payload import check_mapping
 from webhooks.rules.redaction import check_redact
 from webhooks.rules.static_response import check_response
 from webhooks.rules.transform import check_transform
+from webhooks.rules.verification import VerificationConfig
 from webhooks.rules.verification_checks import check_verification
 from webhooks.rules.verification_document import choose_preset
 from workspaces.rules.problems import FieldError, Unprocessable, refuse_field
@@ -36,6 +46,52 @@ def check_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     document = fields["verification"]
     document = {"preset": choose_preset(document), **document}
     return {**fields, "verification": seal_authentication(document)}
+
+
+def settle_fields(fields: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked fields as they go into a row whose present values are ``kept``, none for a new one.
+
+    What is said of bodies and equals the preset is the preset's (null); headers that keep their
+    value have it; where the secret stands in the body, it is redacted.
+
+    Raises:
+        Unprocessable: the fields do not go with each other, or with what is kept.
+    """
+    settled = dict(fields)
+    if "verification" in fields:
+        settled["verification"] = _keep_headers(fields["verification"], kept)
+    whole = {**kept, **settled}
+    verification = whole["verification"]
+    preset, config = find_provider(verification).body_options, build_config(verification)
+    _refuse_together(whole, override_options(preset, whole), config)
+    for name in NAMES:
+        if name in fields and fields[name] == preset.as_json()[name]:
+            settled[name] = None
+    redact = whole.get("redact") or []
+    hidden = [path for path in list_secret_paths(config) if path not in redact]
+    return {**settled, "redact": [*redact, *hidden]} if hidden else settled
+
+
+def _keep_headers(document: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return keep_values(document, kept.get("verification") or {})
+    except NothingToKeep as error:
+        pointer = f"/verification/authentication/headers/{error.index}"
+        detail = "There is no header of this name whose value could be kept."
+        raise refuse_field(pointer, code="nothing_to_keep", detail=detail) from None
+
+
+def _refuse_together(
+    whole: Mapping[str, Any], options: BodyOptions, config: VerificationConfig
+) -> None:
+    # The preset's own paths are left out where they read what may not count.
+    errors = [] if whole.get("event_type_paths") is None else check_options(options, config)
+    dedupe = whole.get("dedupe")
+    if config.body_unsigned and dedupe is not None and dedupe["key"] is None:
+        detail = "Nobody signs these bodies: what is signed must at least not come twice."
+        errors = [*errors, FieldError("/dedupe/key", "required", detail)]
+    if errors:
+        raise Unprocessable(" ".join(error.detail for error in errors[:3]), errors=errors)
 
 
 def refuse_other_secrets(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -73,7 +129,9 @@ def _check_input_schema(schema: Any) -> list[FieldError]:
 
 _CHECKS: dict[str, Callable[[Any], list[FieldError]]] = {
     "accepted_event_types": _check_event_types,
+    "body_format": check_body_format,
     "dedupe": check_dedupe,
+    "event_type_paths": check_paths,
     "field_mapping": check_mapping,
     "input_schema": _check_input_schema,
     "output_transform": check_transform,

@@ -3,7 +3,6 @@
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -12,6 +11,7 @@ from webhooks.rules.dedupe_keys import DEFAULT_WINDOW_HOURS
 from webhooks.services.ledger import DeliveryIds
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.targets import Target
+from workspaces.services import Claim, Statement, open_prepared_cursor
 
 PRUNE_BATCH = 5000
 
@@ -21,18 +21,18 @@ _CLAIM = """
 INSERT INTO webhooks_dedupekey AS held
     (destination_id, key_hash, delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id,
      expires_at)
-VALUES (%(destination_id)s, %(key_hash)s, %(delivery_id)s, %(event_id)s, %(fired_event_id)s,
-        %(run_id)s, %(fire_id)s, %(trigger_id)s, %(expires_at)s)
+VALUES (%s::uuid, %s::bytea, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::uuid,
+        %s::timestamptz)
 ON CONFLICT (destination_id, key_hash) DO UPDATE SET
     delivery_id = EXCLUDED.delivery_id, event_id = EXCLUDED.event_id,
     fired_event_id = EXCLUDED.fired_event_id, run_id = EXCLUDED.run_id,
     fire_id = EXCLUDED.fire_id, trigger_id = EXCLUDED.trigger_id, expires_at = EXCLUDED.expires_at
-WHERE held.expires_at <= %(now)s
+WHERE held.expires_at <= %s
 RETURNING held.delivery_id
 """
 _READ = """
 SELECT delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id
-FROM webhooks_dedupekey WHERE destination_id = %(destination_id)s AND key_hash = %(key_hash)s
+FROM webhooks_dedupekey WHERE destination_id = %s AND key_hash = %s
 """
 _RELEASE = """
 DELETE FROM webhooks_dedupekey
@@ -59,6 +59,24 @@ class FirstDelivery:
     trigger_id: UUID
 
 
+def build_claim(target: Target, key: str, *, ids: DeliveryIds, now: dt.datetime) -> Claim:
+    """The claim on the key, for what is written together; who holds it is a `FirstDelivery`'s."""
+    key_hash = hash_key(key)
+    given = [
+        target.id,
+        key_hash,
+        ids.delivery_id,
+        ids.event_id,
+        ids.fired_event_id,
+        ids.run_id,
+        ids.fire_id,
+        target.trigger_id,
+        now + find_window(target),
+        now,
+    ]
+    return Claim(Statement(_CLAIM, given), Statement(_READ, [target.id, key_hash]))
+
+
 def claim_key(
     target: Target, key: str, *, ids: DeliveryIds, now: dt.datetime
 ) -> FirstDelivery | None:
@@ -67,25 +85,14 @@ def claim_key(
     Raises:
         DatabaseAway: rivals took it and let it go faster than one could look. Nobody does.
     """
-    parameters: dict[str, Any] = {
-        "destination_id": target.id,
-        "key_hash": _hash_key(key),
-        "delivery_id": ids.delivery_id,
-        "event_id": ids.event_id,
-        "fired_event_id": ids.fired_event_id,
-        "run_id": ids.run_id,
-        "fire_id": ids.fire_id,
-        "trigger_id": target.trigger_id,
-        "expires_at": now + _find_window(target),
-        "now": now,
-    }
-    with connection.cursor() as cursor:
+    take, held = build_claim(target, key, ids=ids, now=now)
+    with open_prepared_cursor() as cursor:
         for _ in range(3):
-            cursor.execute(_CLAIM, parameters)
+            cursor.execute(take.sql, take.values)
             if cursor.fetchone() is not None:
                 return None
             # The statement that met the rival cannot see its row; this one can.
-            cursor.execute(_READ, parameters)
+            cursor.execute(held.sql, held.values)
             row = cursor.fetchone()
             if row is not None:
                 return FirstDelivery(*row)
@@ -99,7 +106,7 @@ def release_key(target: Target, key: str, *, ids: DeliveryIds) -> None:
             _RELEASE,
             {
                 "destination_id": target.id,
-                "key_hash": _hash_key(key),
+                "key_hash": hash_key(key),
                 "delivery_id": ids.delivery_id,
             },
         )
@@ -117,13 +124,15 @@ def prune_dedupe_keys(*, now: dt.datetime) -> int:
             return total
 
 
-def _find_window(target: Target) -> dt.timedelta:
+def find_window(target: Target) -> dt.timedelta:
+    """How long a key of the destination is remembered."""
     # The default is longer than any sender retries (Meta: seven days).
     return dt.timedelta(
         hours=(target.options.dedupe or {}).get("window_hours", DEFAULT_WINDOW_HOURS)
     )
 
 
-def _hash_key(key: str) -> bytes:
+def hash_key(key: str) -> bytes:
+    """A key as it is stored."""
     # Headers arrive as Latin-1 text; whatever else a caller of ours passes has a hash, too.
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()

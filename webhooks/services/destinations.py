@@ -12,7 +12,11 @@ from psycopg import Error
 
 from triggers.services import TriggerNotFound, find_trigger
 from webhooks.models import Destination, DestinationSecret
-from webhooks.services.checks import check_fields, refuse_other_secrets
+from webhooks.providers import PROVIDERS
+from webhooks.rules.body_options import NAMES, BodyOptions, override_options
+from webhooks.rules.verification import DEFAULT_PRESET
+from webhooks.rules.verification_document import choose_preset
+from webhooks.services.checks import check_fields, refuse_other_secrets, settle_fields
 from webhooks.services.secrets import add_secret, choose_secret
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound, Unprocessable, refuse_field
@@ -34,8 +38,8 @@ _DOCUMENT_FIELDS = (
     "dedupe",
     "response",
     "redact",
-    "on_unaccepted_event",
     "rate_limit_per_minute",
+    *NAMES,
 )
 
 
@@ -75,7 +79,7 @@ def create_destination(
         ExternalKeyTaken: the ``external_key`` is in use.
     """
     given = {name: value for name, value in fields.items() if name != "secret"}
-    given = check_fields({"verification": {}, **given})
+    given = settle_fields(check_fields({"verification": {}, **given}), {})
     secret = choose_secret(fields.get("secret"), given["verification"])
     try:
         with transaction.atomic():
@@ -112,6 +116,7 @@ def update_destination(
     with transaction.atomic():
         row = lock_destination(workspace_id=workspace_id, destination_id=destination_id)
         _refuse_fixed(row, fields)
+        fields = settle_fields(fields, {name: getattr(row, name) for name in _DOCUMENT_FIELDS})
         previous_key = _read_key(row)
         changed = {
             name
@@ -180,6 +185,14 @@ def list_destinations(
     if text:
         rows = rows.filter(Q(name__icontains=text) | Q(description__icontains=text))
     return rows
+
+
+def read_body_options(row: Destination) -> BodyOptions:
+    """How its sender writes bodies: as the destination says, else as its preset does."""
+    stated = {name: getattr(row, name) for name in NAMES}
+    # A later version may have left a preset that this one does not know.
+    provider = PROVIDERS.get(choose_preset(row.verification), PROVIDERS[DEFAULT_PRESET])
+    return override_options(provider.body_options, stated)
 
 
 def lock_destination(*, workspace_id: UUID, destination_id: UUID) -> Destination:

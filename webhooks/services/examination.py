@@ -1,18 +1,19 @@
 """The signature doctor: what would become of a request, and why; nothing is stored or fired."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from webhooks.providers import CONFIGS, Provider, build_config, find_provider
 from webhooks.rules.cases import Case, InvalidCase, read_case
-from webhooks.rules.challenges import Answer, Refusal
+from webhooks.rules.challenges import Answer, Refusal, answer_signed
 from webhooks.rules.doctor import find_hint
 from webhooks.rules.event_types import read_event_type
 from webhooks.rules.signature import verify
 from webhooks.rules.signed import read_delivery_id
-from webhooks.rules.sources import Parts, read_payload
-from webhooks.rules.verdicts import Fetch, Secret, Verdict
+from webhooks.rules.sources import Parts
+from webhooks.rules.verdicts import Fetch, Verdict
 from webhooks.rules.verification import VerificationConfig
 from webhooks.rules.verification_checks import check_verification
 
@@ -72,8 +73,16 @@ def examine_case(stated: Any, *, now: dt.datetime, fetch: Fetch) -> Examination:
     return examine_request(case, provider, config)
 
 
-def examine_request(case: Case, provider: Provider, config: VerificationConfig) -> Examination:
-    """What a request comes to under a configuration, and what would have matched."""
+def examine_request(
+    case: Case,
+    provider: Provider,
+    config: VerificationConfig,
+    *,
+    event_type_paths: Sequence[str] | None = None,
+) -> Examination:
+    """What a request comes to under a configuration, and what would have matched. The paths are the
+    preset's where none are given.
+    """
     asked = provider.unsigned_challenge and provider.unsigned_challenge(case.request, config)
     if isinstance(asked, Refusal):
         detail = "The challenge does not bring this destination's verify_token."
@@ -82,26 +91,23 @@ def examine_request(case: Case, provider: Provider, config: VerificationConfig) 
         return Examination(valid=True, challenge=asked)
     verdict = verify(case.request, config, case.secrets, case.now, fetch=case.fetch)
     parts = Parts(case.request, body_format=config.body_format)
-    payload = read_payload(case.request.body, config.body_format)
+    payload = parts.payload
     return Examination(
         valid=verdict.valid,
         cause=verdict.cause,
         detail=None if verdict.valid else _explain(case, config, verdict),
-        challenge=_answer(provider, payload, case.secrets, verdict),
+        challenge=answer_signed(
+            provider.signed_challenge,
+            payload,
+            verdict=verdict,
+            secrets=case.secrets,
+            scheme=provider.verification.scheme,
+        ),
         event_type=read_event_type(
-            payload, provider.event_type_paths, headers=case.request.headers
+            payload, event_type_paths or provider.event_type_paths, headers=case.request.headers
         ),
         delivery_id=read_delivery_id(parts, config),
     )
-
-
-def _answer(
-    provider: Provider, payload: Any, secrets: list[Secret], verdict: Verdict
-) -> Answer | None:
-    if not verdict.valid or provider.signed_challenge is None:
-        return None
-    signer = next((s for s in secrets if s.id == verdict.secret_id), None)
-    return None if signer is None else provider.signed_challenge(payload, signer.value)
 
 
 def _explain(case: Case, config: VerificationConfig, verdict: Verdict) -> str:

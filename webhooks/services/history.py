@@ -18,10 +18,11 @@ from webhooks.rules.ledger import ACCEPTED, DUPLICATE, REJECTED
 from webhooks.rules.payload import map_fields
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.signature import verify
-from webhooks.services.acceptance import Arrival, UnknownDestination, describe_event
+from webhooks.services.acceptance import UnknownDestination
+from webhooks.services.arrivals import Arrival, describe_event
+from webhooks.services.currency import find_target
 from webhooks.services.dedupe import FirstDelivery, claim_key
 from webhooks.services.ledger import DeliveryIds, Entry, Knock, write_entry
-from webhooks.services.targets import find_target
 from workspaces.rules.json_text import parse_json
 from workspaces.services import mint_ids_of
 

@@ -3,9 +3,11 @@
 import datetime as dt
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import QuerySet
 
@@ -13,17 +15,17 @@ from events.rules.event import WEBHOOK, NewEvent
 from events.rules.ids import lowest_id, read_id_time
 from events.services import PartitionMissing, append_event, is_partition_missing
 from webhooks.models import Delivery, Destination
-from webhooks.rules.dedupe_keys import find_key
+from webhooks.rules.bodies import JSON, parse_request
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED
 from webhooks.rules.received import ReceivedRequest
-from webhooks.rules.redaction import make_storable, redact_headers, redact_mapped, redact_paths
+from webhooks.rules.redaction import make_storable, redact_headers, redact_mapped, redact_payload
 from webhooks.rules.sealed import open_request, seal_request
-from webhooks.rules.signed import read_delivery_id
-from webhooks.rules.sources import Parts
+from webhooks.services.delivery_keys import list_delivery_keys
+from webhooks.services.destinations import read_body_options
 from webhooks.services.targets import Target
-from workspaces.rules.json_text import MalformedJson, parse_json
+from workspaces.rules.json_text import MalformedJson
 from workspaces.rules.problems import NotFound
-from workspaces.services import decrypt_secret, encrypt_secret, new_id
+from workspaces.services import decrypt_secret, encrypt_secret, insert_row, new_id
 
 _EVENT_TYPES = {
     ACCEPTED: "webhook.received",
@@ -50,7 +52,7 @@ class DeliveryIds:
     fired_event_id: UUID = field(default_factory=new_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Knock:
     """One request at one destination. ``started`` is the monotonic clock at the door."""
 
@@ -60,15 +62,15 @@ class Knock:
     started: float
     ids: DeliveryIds = field(default_factory=DeliveryIds)
 
-    @property
+    @cached_property
     def dedupe_key(self) -> str | None:
-        """The sender's own name for the delivery, as it was sent; None when there is none."""
-        if self.target.options.dedupe is not None:
-            return find_key(self.target.options.dedupe, self.request)
-        config = self.target.read_config()
-        if config is None:
-            return None
-        return read_delivery_id(Parts(self.request, body_format=config.body_format), config)
+        """The first of its keys, the sender's own name for it; None when nothing names it."""
+        return next(iter(self.dedupe_keys), None)
+
+    @cached_property
+    def dedupe_keys(self) -> tuple[str, ...]:
+        """Each of them alone makes the delivery a duplicate."""
+        return list_delivery_keys(self.target, self.request)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +88,14 @@ class Entry:
     input: dict[str, Any] | None = None
     transformed: Any = None
     notes: tuple[str, ...] = ()
+    # What came of each element of a batch.
+    elements: list[dict[str, Any]] | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
 
 def write_entry(knock: Knock, entry: Entry) -> None:
-    """Insert the delivery and its event (what was ignored has none), in the caller's transaction.
+    """Insert the delivery and its event (what was ignored has none), in the caller's transaction,
+    or with what is written together, at whose end the same errors come.
 
     Raises:
         PartitionMissing: there is no partition for today; the transaction is spoilt.
@@ -98,11 +103,10 @@ def write_entry(knock: Knock, entry: Entry) -> None:
     """
     data = _build_event_data(knock, entry)
     try:
-        Delivery.objects.insert_rows([_build_delivery(knock, entry, data)])
+        insert_row(Delivery, _build_delivery(knock, entry, data))
     except IntegrityError as error:
         if is_partition_missing(error):
-            detail = "The ledger of deliveries has no partition for this day."
-            raise PartitionMissing(detail, retry_after_seconds=1) from error
+            raise refuse_day() from error
         raise
     event_type = _EVENT_TYPES.get(entry.status)
     if event_type is None:
@@ -124,6 +128,12 @@ def write_entry(knock: Knock, entry: Entry) -> None:
     )
 
 
+def refuse_day() -> PartitionMissing:
+    """The error of a row that has no partition to go to."""
+    detail = "The ledger of deliveries has no partition for this day."
+    return PartitionMissing(detail, retry_after_seconds=1)
+
+
 def list_deliveries(
     *,
     workspace_id: UUID,
@@ -136,7 +146,7 @@ def list_deliveries(
     """Deliveries to a destination (None: to all), without bodies; ``since`` is included, ``until``
     not.
     """
-    deliveries = Delivery.objects.filter(workspace_id=workspace_id).defer("body")
+    deliveries = Delivery.objects.filter(workspace_id=workspace_id).defer("body", "elements")
     if destination_id is not None:
         deliveries = deliveries.filter(destination_id=destination_id)
     if statuses:
@@ -164,8 +174,8 @@ def find_delivery(*, workspace_id: UUID, delivery_id: UUID) -> Delivery:
 
 
 def read_payload(delivery: Delivery) -> Any:
-    """The body as JSON without what is redacted, else as text; None when none was kept. Where there
-    is something to redact, what is no JSON is not shown.
+    """The body as its destination reads it, without what is redacted, else as text; None when none
+    was kept. Where there is something to redact, what cannot be read is not shown.
 
     Raises:
         SecretUnreadable: the keys that encrypted it are no longer configured.
@@ -173,9 +183,9 @@ def read_payload(delivery: Delivery) -> Any:
     request = read_request(delivery)
     if request is None:
         return None
-    redacted = _find_redacted(delivery)
+    redacted, body_format = _find_reading(delivery)
     try:
-        return redact_paths(parse_json(request.body), redacted)
+        return redact_payload(parse_request(request, body_format), redacted)
     except MalformedJson:
         return None if redacted else request.body.decode("utf-8", "replace")
 
@@ -186,13 +196,18 @@ def read_request(delivery: Delivery) -> ReceivedRequest | None:
     Raises:
         SecretUnreadable: the keys that encrypted it are no longer configured.
     """
-    return None if delivery.body is None else open_request(decrypt_secret(delivery.body))
+    if delivery.body is None:
+        return None
+    return open_request(decrypt_secret(delivery.body), public_url=settings.CLOCKHOOK_PUBLIC_URL)
 
 
-def _find_redacted(delivery: Delivery) -> list[str]:
-    """What was to be redacted when it came, and what is by now."""
-    now = Destination.objects.filter(id=delivery.destination_id).values_list("redact", flat=True)
-    return [*delivery.redact, *(now.first() or [])]
+def _find_reading(delivery: Delivery) -> tuple[list[str], str]:
+    """What was to be redacted when it came, and what is by now; and how its body is written."""
+    destination = Destination.objects.filter(id=delivery.destination_id).first()
+    if destination is None:
+        return delivery.redact, JSON
+    redacted = [*delivery.redact, *destination.redact]
+    return redacted, read_body_options(destination).body_format
 
 
 def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
@@ -213,36 +228,37 @@ def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> Delivery:
+def _build_delivery(knock: Knock, entry: Entry, data: dict[str, Any]) -> dict[str, Any]:
     ids, request, key = knock.ids, knock.request, knock.dedupe_key
     options = knock.target.options
-    return Delivery(
-        id=ids.delivery_id,
-        workspace_id=knock.target.workspace_id,
-        destination_id=knock.target.id,
-        trigger_id=knock.target.trigger_id,
-        status=entry.status,
-        cause=entry.cause,
-        http_status=entry.http_status,
-        event_id=ids.event_id if entry.status in _EVENT_TYPES else None,
-        event_type=_EVENT_TYPES.get(entry.status),
-        event_data=data if entry.status in _EVENT_TYPES else None,
-        payload_event_type=entry.payload_event_type,
-        fire_id=entry.fire_id,
-        fired_event_id=entry.fired_event_id,
-        run_id=entry.run_id,
-        duplicate_of=entry.duplicate_of,
-        dedupe_key=None if key is None else make_storable(key[:MAX_KEY_LENGTH]),
-        headers=redact_headers(request.headers),
-        body=_keep_request(knock, is_rejected=entry.status == REJECTED),
-        body_size=request.size,
-        transformed=redact_paths(entry.transformed, options.redact),
-        input=_redact_input(knock.target, entry.input),
-        redact=options.redact,
-        notes=list(entry.notes),
-        duration_ms=round((time.perf_counter() - knock.started) * 1000, 3),
-        created_at=read_id_time(ids.delivery_id),
-    )
+    return {
+        "id": ids.delivery_id,
+        "workspace_id": knock.target.workspace_id,
+        "destination_id": knock.target.id,
+        "trigger_id": knock.target.trigger_id,
+        "status": entry.status,
+        "cause": entry.cause,
+        "http_status": entry.http_status,
+        "event_id": ids.event_id if entry.status in _EVENT_TYPES else None,
+        "event_type": _EVENT_TYPES.get(entry.status),
+        "event_data": data if entry.status in _EVENT_TYPES else None,
+        "payload_event_type": entry.payload_event_type,
+        "fire_id": entry.fire_id,
+        "fired_event_id": entry.fired_event_id,
+        "run_id": entry.run_id,
+        "duplicate_of": entry.duplicate_of,
+        "dedupe_key": None if key is None else make_storable(key[:MAX_KEY_LENGTH]),
+        "headers": redact_headers(request.headers),
+        "body": _keep_request(knock, is_rejected=entry.status == REJECTED),
+        "body_size": request.size,
+        "transformed": redact_payload(entry.transformed, options.redact),
+        "input": _redact_input(knock.target, entry.input),
+        "redact": options.redact,
+        "notes": list(entry.notes),
+        "elements": entry.elements,
+        "duration_ms": round((time.perf_counter() - knock.started) * 1000, 3),
+        "created_at": read_id_time(ids.delivery_id),
+    }
 
 
 def _redact_input(target: Target, values: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -1,12 +1,12 @@
 """What happens to a request at a destination. The order of the steps is the security."""
 
 import datetime as dt
+from collections.abc import Callable
 from functools import partial
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, transaction
-from psycopg_pool import PoolTimeout, TooManyRequests
+from django.db import DatabaseError
 
 from actions.services import InputRefused
 from triggers.services import FireLimited
@@ -16,30 +16,51 @@ from webhooks.rules.ledger import REJECTED
 from webhooks.rules.received import ReceivedRequest
 from webhooks.rules.signature import Verdict
 from webhooks.services.acceptance import (
-    Arrival,
     Receipt,
     UnknownDestination,
     accept_delivery,
     ignore_delivery,
 )
+from webhooks.services.arrivals import Arrival
+from webhooks.services.batches import accept_batch
 from webhooks.services.challenges import ask_unsigned, record_challenge
-from webhooks.services.ledger import Entry, Knock, write_entry
+from webhooks.services.currency import (
+    TargetChanged,
+    check_target,
+    find_target,
+    forget_target,
+    hold_target,
+    recall_target,
+)
+from webhooks.services.elements import is_batch
+from webhooks.services.ledger import DeliveryIds, Entry, Knock, write_entry
 from webhooks.services.proving import SignatureRefused, name_knock, prove_request, spend_effort
-from webhooks.services.retries import CONNECTION_ERRORS, DatabaseAway, drop_connection
-from webhooks.services.secrets import note_use
-from webhooks.services.targets import Target, find_target
-from webhooks.services.understanding import Rejection, Unwanted, understand_request
+from webhooks.services.retries import (
+    CONNECTION_ERRORS,
+    DatabaseAway,
+    drop_connection,
+    is_pool_exhausted,
+)
+from webhooks.services.secrets import USE_IS_NOTED_EVERY, note_use
+from webhooks.services.targets import Target
+from webhooks.services.understanding import (
+    Rejection,
+    Unwanted,
+    parse_payload,
+    understand_payload,
+)
 from workspaces.rules.problems import (
     InternalError,
     MethodNotAllowed,
     PayloadTooLarge,
     ServiceError,
 )
-from workspaces.services import RateLimited, take_token
+from workspaces.services import Bucket, RateLimited, take_tokens
 
 log = structlog.get_logger(__name__)
 
-USE_IS_NOTED_EVERY = dt.timedelta(minutes=1)
+# Who edits a destination faster than it can be read is answered 503.
+MAX_LOOKS = 3
 
 
 class PostOnly(MethodNotAllowed):
@@ -69,17 +90,27 @@ def receive_delivery(
         ServiceError: the answer to a request that fires nothing, 400 to 503.
         DatabaseError: the refusal itself could not be written; nothing was accepted.
     """
-    target = _find_target(destination_id, workspace_id)
-    if target is None:
-        spend_effort(request, now)
-        raise _refuse_unknown(request)
-    knock = Knock(request=request, target=target, now=now, started=started)
+    recall = partial(recall_target, destination_id, workspace_id=workspace_id)
+    target, ids = _find(recall), DeliveryIds()
+    for look in range(MAX_LOOKS):
+        if target is None:
+            spend_effort(request, now)
+            raise _refuse_unknown(request)
+        try:
+            knock = Knock(request=request, target=target, now=now, started=started, ids=ids)
+            return _answer(knock, is_first_look=look == 0)
+        except TargetChanged:
+            target = _find(partial(find_target, destination_id, workspace_id=workspace_id))
+    raise DatabaseAway
+
+
+def _answer(knock: Knock, *, is_first_look: bool) -> Receipt | Answer:
     try:
-        return _receive(knock)
+        return _receive(knock, is_first_look=is_first_look)
     except Rejection as rejection:
         _record(knock, rejection)
         raise rejection.error from None
-    except (ServiceError, *CONNECTION_ERRORS):
+    except (ServiceError, TargetChanged, *CONNECTION_ERRORS):
         raise
     except Exception as error:
         log.exception("delivery_failed", **name_knock(knock))
@@ -88,36 +119,31 @@ def receive_delivery(
         raise failure from error
 
 
-def _find_target(destination_id: str, workspace_id: str | None) -> Target | None:
+def _find(find: Callable[[], Target | None]) -> Target | None:
     """The second attempt takes a fresh connection: the pool's may have died while it lay there."""
-    find = partial(find_target, destination_id, workspace_id=workspace_id)
     try:
         return find()
     except CONNECTION_ERRORS as error:
         drop_connection()
-        if _is_pool_exhausted(error):
+        if is_pool_exhausted(error):
             raise DatabaseAway from error
         return find()
 
 
-def _is_pool_exhausted(error: Exception) -> bool:
-    # A second wait for a connection would only double the time to a 503.
-    return isinstance(error.__cause__, PoolTimeout | TooManyRequests)
-
-
-def _receive(knock: Knock) -> Receipt | Answer:
+def _receive(knock: Knock, *, is_first_look: bool) -> Receipt | Answer:
     provider = _refuse_at_the_door(knock)
+    if is_first_look:
+        _take_tokens(knock)
     asked = _ask_unsigned(knock, provider)
     if asked is not None:
         return record_challenge(knock, asked)
-    _take_tokens(knock)
     verdict, answer = prove_request(knock)
     if not verdict.valid:
         raise Rejection(verdict.cause or "internal", SignatureRefused())
     if answer is not None:
         return record_challenge(knock, answer)
     try:
-        receipt = _accept(understand_request(knock))
+        receipt = _take(knock)
     except Unwanted as unwanted:
         receipt = ignore_delivery(knock, event_type=unwanted.event_type)
     _note_use(knock, verdict)
@@ -133,9 +159,11 @@ def _refuse_at_the_door(knock: Knock) -> Provider:
         spend_effort(request, knock.now)
         if request.method == "POST":
             raise Rejection("destination_inactive", UnknownDestination())
+        check_target(target)
         raise UnknownDestination
     provider = target.read_provider()
     if request.method not in provider.methods:
+        check_target(target)
         raise PostOnly
     return provider
 
@@ -152,15 +180,27 @@ def _take_tokens(knock: Knock) -> None:
     """One of the destination's, and one of the sender's address; nobody is turned away while Redis
     is away.
     """
-    buckets = (
-        ("destination", str(knock.target.id), knock.target.options.rate_limit_per_minute),
-        ("address", knock.request.address, settings.CLOCKHOOK_ADDRESS_RATE_LIMIT_PER_MINUTE),
-    )
+    target, options = knock.target, knock.target.options
     try:
-        for name, key, per_minute in buckets:
-            take_token(name, key, per_minute=per_minute)
+        take_tokens(
+            [
+                Bucket("destination", str(target.id), options.rate_limit_per_minute),
+                Bucket(
+                    "address",
+                    knock.request.address,
+                    settings.CLOCKHOOK_ADDRESS_RATE_LIMIT_PER_MINUTE,
+                ),
+            ]
+        )
     except RateLimited as error:
         raise Rejection("rate_limited", error) from None
+
+
+def _take(knock: Knock) -> Receipt:
+    payload = parse_payload(knock)
+    if is_batch(knock, payload):
+        return accept_batch(knock, payload)
+    return _accept(understand_payload(knock, payload))
 
 
 def _accept(arrival: Arrival) -> Receipt:
@@ -179,9 +219,9 @@ def _record(knock: Knock, rejection: Rejection) -> None:
         cause=rejection.cause,
         payload_event_type=rejection.event_type,
     )
-    log.info("delivery_rejected", cause=rejection.cause, **name_knock(knock))
-    with transaction.atomic():
+    with hold_target(knock.target):
         write_entry(knock, entry)
+    log.info("delivery_rejected", cause=rejection.cause, **name_knock(knock))
 
 
 def _note_use(knock: Knock, verdict: Verdict) -> None:
@@ -192,6 +232,7 @@ def _note_use(knock: Knock, verdict: Verdict) -> None:
         return
     try:
         note_use(signer.id, now=knock.now)
+        forget_target(knock.target)
     except DatabaseError:
         # What was accepted stays accepted; the next delivery notes it.
         log.warning("secret_use_not_noted", exc_info=True, **name_knock(knock))

@@ -4,16 +4,21 @@ after whatever was wrong has been mended.
 
 import datetime as dt
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
-from triggers.services import FireResult
 from webhooks.models import Delivery
-from webhooks.rules.ledger import DUPLICATE, FILTERED, REJECTED
-from webhooks.services.acceptance import FIRED, UnknownDestination, fire_arrival
-from webhooks.services.dedupe import claim_key, release_key
+from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED, UNVERIFIED_CAUSES
+from webhooks.rules.outcomes import Outcome, summarize
+from webhooks.services.acceptance import FIRED
+from webhooks.services.arrivals import fire_arrival
+from webhooks.services.claims import claim_any, release_keys
+from webhooks.services.currency import find_target
+from webhooks.services.elements import fire_elements, is_batch, understand_elements
 from webhooks.services.ledger import (
     DeliveryIds,
     Knock,
@@ -21,27 +26,14 @@ from webhooks.services.ledger import (
     read_request,
 )
 from webhooks.services.proving import prove_request
-from webhooks.services.targets import find_target
-from webhooks.services.understanding import Rejection, Unwanted, understand_request
-from workspaces.rules.callers import Caller
-from workspaces.rules.problems import Conflict, FieldError
-
-# Nobody has verified these yet. The others were genuine when they came, also if their secret has
-# been rotated away since.
-_UNVERIFIED = frozenset(
-    {
-        "config_invalid",
-        "destination_inactive",
-        "internal",
-        "rate_limited",
-        "secret_expired",
-        "signature_mismatch",
-        "signature_missing",
-        "timestamp_malformed",
-        "timestamp_stale",
-        "token_mismatch",
-    }
+from webhooks.services.understanding import (
+    Rejection,
+    Unwanted,
+    parse_payload,
+    understand_payload,
 )
+from workspaces.rules.callers import Caller
+from workspaces.rules.problems import Conflict, FieldError, ServiceError
 
 
 class ReplayRefused(Conflict):
@@ -59,8 +51,10 @@ class Replay:
     delivery: Delivery
     fired_event_id: UUID | None = None
     run_id: UUID | None = None
+    # Of a batch.
+    elements: list[Outcome] | None = None
 
-    def as_json(self) -> dict[str, str | None]:
+    def as_json(self) -> dict[str, Any]:
         """The receiver's answer, with the delivery that was replayed."""
         ids = {
             "event_id": self.delivery.event_id,
@@ -71,7 +65,10 @@ class Replay:
             "replay_of": self.delivery.id,
         }
         rendered = {name: None if value is None else str(value) for name, value in ids.items()}
-        return {**rendered, "status": self.status}
+        answer = {**rendered, "status": self.status}
+        if self.elements is None:
+            return answer
+        return {**answer, "elements": [one.as_json() for one in self.elements]}
 
 
 def replay_delivery(
@@ -91,7 +88,7 @@ def replay_delivery(
     knock = _knock_again(delivery)
     if not knock.target.is_active:
         raise ReplayRefused("destination_inactive", "The destination is inactive.")
-    if delivery.cause in _UNVERIFIED:
+    if delivery.cause in UNVERIFIED_CAUSES:
         verdict, _ = prove_request(knock)
         if not verdict.valid:
             cause = verdict.cause or "internal"
@@ -119,9 +116,31 @@ def _knock_again(delivery: Delivery) -> Knock:
 
 
 def _fire_once(delivery: Delivery, knock: Knock, *, caller: Caller, now: dt.datetime) -> Replay:
-    # A key that no header can hold stands in where the sender gave none.
-    key = (knock.dedupe_key or f"\x00replay:{delivery.id}") if _was_refused(delivery) else None
-    first = claim_key(knock.target, key, ids=knock.ids, now=now) if key else None
+    try:
+        payload = parse_payload(knock)
+        if is_batch(knock, payload):
+            return _fire_batch(delivery, knock, payload, caller=caller, now=now)
+        return _fire_one(delivery, knock, payload, caller=caller, now=now)
+    except Rejection as rejection:
+        raise _refuse(rejection) from None
+    except Unwanted:
+        detail = "The destination ignores this event type."
+        raise ReplayRefused("event_type_not_accepted", detail) from None
+
+
+def _refuse(rejection: Rejection) -> ServiceError:
+    # What the trigger or its action refuses is said as it is of one event.
+    if rejection.cause in {"input_invalid", "fire_limited"}:
+        return rejection.error
+    return ReplayRefused(rejection.cause, str(rejection.error))
+
+
+def _fire_one(
+    delivery: Delivery, knock: Knock, payload: Any, *, caller: Caller, now: dt.datetime
+) -> Replay:
+    arrival = understand_payload(knock, payload)
+    keys = _list_keys(delivery, knock.dedupe_keys)
+    first = claim_any(knock.target, keys, ids=knock.ids, now=now)
     if first is not None:
         return Replay(
             status=DUPLICATE,
@@ -129,7 +148,7 @@ def _fire_once(delivery: Delivery, knock: Knock, *, caller: Caller, now: dt.date
             fired_event_id=first.fired_event_id,
             run_id=first.run_id,
         )
-    result = _fire(knock, caller=caller, now=now)
+    result = fire_arrival(arrival, now=now, replayed_by=str(caller))
     if result.outcome == FIRED:
         return Replay(
             status=FIRED,
@@ -137,24 +156,44 @@ def _fire_once(delivery: Delivery, knock: Knock, *, caller: Caller, now: dt.date
             fired_event_id=result.fired_event_id,
             run_id=result.run_id,
         )
-    if key:
-        release_key(knock.target, key, ids=knock.ids)
+    release_keys(knock.target, keys, ids=knock.ids)
     return Replay(status=FILTERED, delivery=delivery)
 
 
-def _fire(knock: Knock, *, caller: Caller, now: dt.datetime) -> FireResult:
-    try:
-        arrival = understand_request(knock)
-    except Rejection as rejection:
-        raise ReplayRefused(rejection.cause, str(rejection.error)) from None
-    except Unwanted:
-        detail = "The destination ignores this event type."
-        raise ReplayRefused("event_type_not_accepted", detail) from None
-    try:
-        return fire_arrival(arrival, now=now, replayed_by=str(caller))
-    except UnknownDestination:
-        detail = "The destination's trigger was deleted."
-        raise ReplayRefused("destination_deleted", detail) from None
+def _fire_batch(
+    delivery: Delivery, knock: Knock, payload: list[Any], *, caller: Caller, now: dt.datetime
+) -> Replay:
+    elements = [
+        replace(element, keys=_list_keys(delivery, element.keys, place=f"#{element.index}"))
+        if _was_refused(delivery)
+        else element
+        for element in understand_elements(knock, payload)
+    ]
+    outcomes = fire_elements(
+        knock,
+        elements,
+        now=now,
+        is_claiming=_was_refused(delivery),
+        replayed_by=str(caller),
+    )
+    summary = summarize(outcomes)
+    leading = summary.leading
+    has_run = leading is not None and leading.run_id is not None
+    return Replay(
+        status=FIRED if summary.status == ACCEPTED else summary.status,
+        delivery=delivery,
+        fired_event_id=leading.fired_event_id if has_run and leading else None,
+        run_id=leading.run_id if has_run and leading else None,
+        elements=outcomes,
+    )
+
+
+def _list_keys(delivery: Delivery, keys: Sequence[str], *, place: str = "") -> tuple[str, ...]:
+    """What a delivery that was refused must claim; one that was genuine fires as often as asked."""
+    if not _was_refused(delivery):
+        return ()
+    # A key that no header can hold stands in where the sender gave none.
+    return tuple(keys) or (f"\x00replay:{delivery.id}{place}",)
 
 
 def _was_refused(delivery: Delivery) -> bool:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
+from psycopg_pool import PoolTimeout, TooManyRequests
 
 from workspaces.rules.problems import ServiceUnavailable
 
@@ -38,7 +39,8 @@ def run_with_retries(
     """``work(attempt)``, from 1; again after connection-level errors: in 0.5 s, then doubling.
 
     Raises:
-        DatabaseAway: the last attempt failed too, or too many threads are waiting already.
+        DatabaseAway: the last attempt failed too, or there is no connection to be had, or too many
+            threads are waiting already.
     """
     attempt = 1
     with ExitStack() as held:
@@ -48,7 +50,11 @@ def run_with_retries(
             except CONNECTION_ERRORS as error:
                 log.warning("delivery_not_stored", attempt=attempt, error=str(error))
                 drop_connection()
-                if attempt >= attempts or (attempt == 1 and not _enter_waiting_room(held)):
+                if (
+                    attempt >= attempts
+                    or is_pool_exhausted(error)
+                    or (attempt == 1 and not _enter_waiting_room(held))
+                ):
                     raise DatabaseAway from error
             pause(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
             attempt += 1
@@ -58,6 +64,11 @@ def drop_connection() -> None:
     """Give back a connection that failed; the next query gets another one."""
     if not connection.in_atomic_block:
         connection.close()
+
+
+def is_pool_exhausted(error: Exception) -> bool:
+    """Whether all connections were in use: to wait again would only double the time to a 503."""
+    return isinstance(error.__cause__, PoolTimeout | TooManyRequests)
 
 
 def _enter_waiting_room(held: ExitStack) -> bool:

@@ -9,16 +9,19 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from webhooks.models import DestinationSecret
+from django.db.models import Q
+
+from webhooks.models import Delivery, DestinationSecret
 from webhooks.providers import build_config, find_provider
 from webhooks.rules.signature import Secret
+from webhooks.rules.verification import TOKEN_SCHEMES
 from webhooks.rules.verification_checks import check_secret
 from workspaces.rules.problems import FieldError, Unprocessable
-from workspaces.services import decrypt_secret, encrypt_secret
+from workspaces.services import SealedColumn, decrypt_secret, encrypt_secret
 
 PREFIX = "whsec_"
 HINT_LENGTH = 4
-_TOKEN_SCHEMES = ("token", "basic")
+USE_IS_NOTED_EVERY = dt.timedelta(minutes=1)
 # What only the sender can make.
 _GIVEN_SCHEMES = ("basic", "ed25519", "ecdsa_p256")
 # What stands before the SHA-256 of a token, which is all that is kept of it.
@@ -55,7 +58,7 @@ def add_secret(
 ) -> DestinationSecret:
     """Store a secret, encrypted, as the destination's newest; of a token only its SHA-256."""
     kept = secret.encode()
-    if build_config(verification).scheme in _TOKEN_SCHEMES:
+    if build_config(verification).scheme in TOKEN_SCHEMES:
         kept = _DIGEST_MARK + hashlib.sha256(kept).hexdigest().encode()
     return DestinationSecret.objects.create(
         destination_id=destination_id,
@@ -83,5 +86,15 @@ def open_secret(secret_id: UUID, kept: bytes, expires_at: dt.datetime | None) ->
 
 
 def note_use(secret_id: UUID, *, now: dt.datetime) -> None:
-    """Remember that a request was signed with this secret."""
-    DestinationSecret.objects.filter(id=secret_id).update(last_used_at=now)
+    """Remember that a request was signed with this secret, to the minute."""
+    # Many requests find the same old note: the first of them writes the next one.
+    stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
+    DestinationSecret.objects.filter(stale, id=secret_id).update(last_used_at=now)
+
+
+def list_sealed_columns() -> list[SealedColumn]:
+    """Where this room keeps what is encrypted: secrets, and requests as they came."""
+    return [
+        SealedColumn("destination secrets", DestinationSecret.objects.all(), "ciphertext"),
+        SealedColumn("deliveries", Delivery.objects.all(), "body"),
+    ]

@@ -1,36 +1,64 @@
-"""What the receiver needs to know of a destination, in one query."""
+"""What the receiver needs to know of a destination, with its trigger and action.
+
+``webhooks.services.currency`` remembers it.
+"""
 
 import datetime as dt
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
+from actions.services import ActionSpec
+from triggers.services import Trigger, load_trigger
 from webhooks.providers import CONFIGS, PROVIDERS, Provider, build_config
+from webhooks.rules.body_options import (
+    NAMES,
+    BodyOptions,
+    list_signed_headers,
+    override_options,
+)
+from webhooks.rules.event_types import choose_paths
 from webhooks.rules.signature import Secret
 from webhooks.rules.verification import DEFAULT_PRESET, VerificationConfig
 from webhooks.rules.verification_checks import check_verification
 from webhooks.rules.verification_document import choose_preset
 from webhooks.services.secrets import open_secret, read_secret
-from workspaces.rules.ids import parse_id
+from workspaces.services import Statement, open_prepared_cursor
 
+# Every version of a row has an xmin and a ctid of its own. Of rows that change all the time, or
+# with each use, what matters is named instead.
+_VERSION = """
+concat_ws(' ', d.xmin, d.ctid, t.xmin, t.ctid, a.xmin, a.ctid, w.archived_at IS NULL,
+          st.next_fire_at IS NULL,
+          (SELECT string_agg(concat(v.id, v.expires_at), ' ' ORDER BY v.id)
+           FROM webhooks_destinationsecret v WHERE v.destination_id = d.id))
+"""
+_TABLES = """
+webhooks_destination d JOIN workspaces_workspace w ON w.id = d.workspace_id
+JOIN triggers_trigger t ON t.id = d.trigger_id JOIN actions_action a ON a.id = t.action_id
+LEFT JOIN triggers_schedulestate st ON st.trigger_id = t.id
+"""
 # Newest first; more than a few only wait for the next rotation to remove them.
-_FIND = """
+_FIND = f"""
 SELECT d.id, d.workspace_id, d.trigger_id, d.is_active AND w.archived_at IS NULL,
        d.accepted_event_types, d.field_mapping::text, d.retry_attempts, d.verification::text,
        jsonb_build_object('input_schema', d.input_schema, 'output_transform', d.output_transform,
            'dedupe', d.dedupe, 'response', d.response, 'redact', d.redact,
            'rate_limit_per_minute', d.rate_limit_per_minute,
-           'on_unaccepted_event', d.on_unaccepted_event)::text,
-       s.id, s.ciphertext, s.expires_at, s.last_used_at
-FROM webhooks_destination d JOIN workspaces_workspace w ON w.id = d.workspace_id
-LEFT JOIN webhooks_destinationsecret s ON s.destination_id = d.id
+           'on_unaccepted_event', d.on_unaccepted_event,
+           'event_type_paths', d.event_type_paths, 'body_format', d.body_format,
+           'allow_unsigned_event_header', d.allow_unsigned_event_header,
+           'batch', d.batch)::text,
+       s.id, s.ciphertext, s.expires_at, s.last_used_at, {_VERSION}
+FROM {_TABLES} LEFT JOIN webhooks_destinationsecret s ON s.destination_id = d.id
 WHERE d.id = %s ORDER BY s.id DESC LIMIT 8
-"""
+"""  # noqa: S608 - no part comes from outside
+# Fails unless there is such a row, and with it whatever is written beside it: to read the answer
+# first would cost a round trip.
+_CHECK = f"SELECT 1 / count(*) FROM {_TABLES} WHERE d.id = %s AND {_VERSION} = %s"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +83,12 @@ class Options:
     response: dict[str, Any] | None
     redact: list[str]
     rate_limit_per_minute: int
-    on_unaccepted_event: str
+    # Null: the preset's own.
+    on_unaccepted_event: str | None = None
+    event_type_paths: list[str] | None = None
+    allow_unsigned_event_header: bool | None = None
+    body_format: str | None = None
+    batch: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +105,35 @@ class Target:
     verification: str
     options: Options
     secrets: tuple[StoredSecret, ...]
+    # As they were when read: neither is ever changed.
+    trigger: Trigger
+    action: ActionSpec
+    # Of everything here, together.
+    version: str
 
     def read_config(self) -> VerificationConfig | None:
         """How requests are verified; None when this version does not understand what is stored."""
-        return _read_verification(self.verification)
+        return _read_verification(self.verification, self.options.body_format)
 
     def read_provider(self) -> Provider:
         """The preset; the native one when this version does not know what is stored."""
         return _read_provider(self.verification)
+
+    def read_body_options(self) -> BodyOptions:
+        """How its sender writes bodies: as the destination says, else as the preset does."""
+        stated = [getattr(self.options, name) for name in NAMES]
+        # Lists have no hash.
+        hashable = [tuple(one) if isinstance(one, list) else one for one in stated]
+        return _choose_body_options(self.verification, tuple(hashable))
+
+    def read_event_type_paths(self) -> tuple[str, ...]:
+        """Where the type of an event is read: of headers only what may count."""
+        options, config = self.read_body_options(), self.read_config()
+        return choose_paths(
+            options.event_type_paths,
+            is_header_allowed=options.allow_unsigned_event_header,
+            signed_headers=() if config is None else list_signed_headers(config),
+        )
 
     def read_secrets(self) -> list[Secret]:
         """The secrets in plain, newest first.
@@ -93,23 +147,36 @@ class Target:
         ]
 
 
-def find_target(destination_id: str, *, workspace_id: str | None) -> Target | None:
-    """The destination of this id, active or not, where a path that names a workspace names its."""
-    key = parse_id(destination_id)
-    if key is None:
-        return None
-    with connection.cursor() as cursor:
+def read_target(key: UUID) -> Target | None:
+    """The destination of this id, active or not, as it is now."""
+    with open_prepared_cursor() as cursor:
         cursor.execute(_FIND, [key])
         rows = cursor.fetchall()
-    if not rows:
-        return None
-    target = _build_target(rows)
-    if workspace_id is not None and parse_id(workspace_id) != target.workspace_id:
-        return None
-    return target
+    # What is read later than the version may be newer: then the check fails once, in vain.
+    loaded = load_trigger(rows[0][2]) if rows else None
+    return None if loaded is None else _build_target(rows, *loaded)
 
 
-def _build_target(rows: list[tuple[Any, ...]]) -> Target:
+def weigh_target(target: Target) -> int:
+    """How large it is, in characters of JSON, as far as its owner decides."""
+    given = (
+        target.verification,
+        asdict(target.options),
+        target.field_mapping,
+        target.trigger.input_template,
+        target.trigger.event_filter,
+        target.action.config,
+        target.action.input_schema,
+    )
+    return len(json.dumps(given))
+
+
+def build_check(target: Target) -> Statement:
+    """Divides by zero unless the target is as it was read, in one row."""
+    return Statement(_CHECK, [target.id, target.version])
+
+
+def _build_target(rows: list[tuple[Any, ...]], trigger: Trigger, action: ActionSpec) -> Target:
     first = rows[0]
     return Target(
         id=first[0],
@@ -121,7 +188,10 @@ def _build_target(rows: list[tuple[Any, ...]]) -> Target:
         retry_attempts=first[6],
         verification=first[7],
         options=_read_options(first[8]),
-        secrets=tuple(_build_secrets(row[9:] for row in rows)),
+        secrets=tuple(_build_secrets(row[9:13] for row in rows)),
+        trigger=trigger,
+        action=action,
+        version=first[13],
     )
 
 
@@ -133,16 +203,24 @@ def _build_secrets(rows: Iterable[tuple[Any, ...]]) -> Iterable[StoredSecret]:
 
 
 @lru_cache(maxsize=1024)
-def _read_verification(text: str) -> VerificationConfig | None:
+def _read_verification(text: str, body_format: str | None) -> VerificationConfig | None:
     document = json.loads(text)
     if check_verification(document, presets=CONFIGS):
         return None
-    return build_config(document)
+    config = build_config(document)
+    # What names or proves a delivery may stand in its body.
+    return config if body_format is None else replace(config, body_format=body_format)
 
 
 @lru_cache(maxsize=1024)
 def _read_options(text: str) -> Options:
     return Options(**json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _choose_body_options(text: str, stated: tuple[Any, ...]) -> BodyOptions:
+    preset = _read_provider(text).body_options
+    return override_options(preset, dict(zip(NAMES, stated, strict=True)))
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,7 @@ from webhooks.serializers import (
     DeliverySerializer,
     ReplaySerializer,
 )
+from webhooks.serializers.diagnosis import DeliveryDiagnosisSerializer
 from workspaces.rest.pagination import paginate
 from workspaces.rest.parameters import (
     read_choices,
@@ -79,14 +80,31 @@ class DeliveryView(WorkspaceView):
         delivery = services.find_delivery(
             workspace_id=self.workspace.pk, delivery_id=read_path_id(delivery_id, name="delivery")
         )
-        return Response(
-            {
-                **render_delivery(delivery),
-                "request_payload": services.read_payload(delivery),
-                "transformed_payload": delivery.transformed,
-                "input": delivery.input,
-            }
+        shown = {
+            **render_delivery(delivery),
+            "request_payload": services.read_payload(delivery),
+            "transformed_payload": delivery.transformed,
+            "input": delivery.input,
+        }
+        is_batch = delivery.elements is not None
+        return Response({**shown, "elements": delivery.elements} if is_batch else shown)
+
+
+class DiagnosisView(WorkspaceView):
+    """``/v1/{workspace_id}/deliveries/{delivery_id}/diagnosis``"""
+
+    scopes: ClassVar[Mapping[str, str]] = {"GET": _READ}
+
+    @document(
+        "Say why a delivery's signature does not verify, and what would have matched",
+        response=DeliveryDiagnosisSerializer,
+    )
+    def get(self, request: Request, workspace_id: str, delivery_id: str) -> Response:
+        """What the signature doctor says; nothing is written and nothing fires."""
+        diagnosis = services.diagnose_delivery(
+            workspace_id=self.workspace.pk, delivery_id=read_path_id(delivery_id, name="delivery")
         )
+        return Response(diagnosis.as_json())
 
 
 class ReplayView(WorkspaceView):

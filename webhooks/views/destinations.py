@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from webhooks import services
-from webhooks.rules.received import ReceivedRequest
+from webhooks.rules.received import ReceivedRequest, build_url
 from webhooks.rules.render import render_destination
 from webhooks.serializers import (
     DestinationBodySerializer,
@@ -176,18 +176,20 @@ class TrialView(WorkspaceView):
         """What the destination would make of it."""
         body = validate_body(TrialBodySerializer, request)
         target_id = read_path_id(destination_id, name="webhook destination")
+        path = f"/v1/{self.workspace.pk}/hooks/{target_id}"
         trial = services.try_request(
             ReceivedRequest(
                 method=body["method"].upper(),
-                path=f"/v1/{self.workspace.pk}/hooks/{target_id}",
+                path=path,
                 query=body["query"],
+                url=build_url(settings.CLOCKHOOK_PUBLIC_URL, path, body["query"]),
                 headers={name.lower(): value for name, value in body.get("headers", {}).items()},
                 body=body["raw"],
                 size=len(body["raw"]),
             ),
             workspace_id=self.workspace.pk,
             destination_id=target_id,
-            now=self.now,
+            now=body["received_at"] or self.now,
         )
         return Response(trial.as_json())
 
@@ -197,6 +199,7 @@ def _render_destination(destination: services.Destination) -> dict[str, Any]:
     secrets = list(destination.secrets.all())
     return render_destination(
         destination,
+        options=services.read_body_options(destination),
         public_url=settings.CLOCKHOOK_PUBLIC_URL,
         secret_hint=secrets[0].hint if secrets else None,
     )

@@ -12,6 +12,15 @@ from workspaces.services import new_id
 _ACCEPTED = re.compile(r"[\x21-\x7e]{1,128}")
 
 
+def begin_request(given: str) -> str:
+    """The caller's id of a request if it is a good one, else a new one; log lines carry it."""
+    request_id = given if _ACCEPTED.fullmatch(given) else str(new_id())
+    # Threads serve one request after the other: what the last one bound must go.
+    clear_contextvars()
+    bind_contextvars(request_id=request_id)
+    return request_id
+
+
 class RequestIdMiddleware:
     """Takes the caller's ``X-Request-ID`` or makes one; ``request.request_id`` holds it."""
 
@@ -19,12 +28,8 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _ACCEPTED.fullmatch(given) else str(new_id())
+        request_id = begin_request(request.META.get("HTTP_X_REQUEST_ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
-        # Threads serve one request after the other: what the last one bound must go.
-        clear_contextvars()
-        bind_contextvars(request_id=request_id)
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response

@@ -75,12 +75,20 @@ def write_array(type_name: str, values: Sequence[Any]) -> Any:
 def _dump_all(values: Sequence[Any]) -> list[str | None]:
     first = values[0]
     if all(value is first for value in values):
-        return [_dump(first)] * len(values)
-    return [_dump(value) for value in values]
+        return [dump_json(first)] * len(values)
+    return [dump_json(value) for value in values]
 
 
-def _dump(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)
+def dump_json(value: Any) -> str | None:
+    """As a ``jsonb`` column takes it; None is NULL."""
+    if value is None:
+        return None
+    # Of our rows' JSON half is empty.
+    empty = _EMPTY.get(type(value)) if not value else None
+    return empty or json.dumps(value)
+
+
+_EMPTY: Mapping[type, str] = {dict: "{}", list: "[]"}
 
 
 def _are_alike(values: Sequence[Any]) -> bool:

@@ -1,8 +1,14 @@
 """The verbs of this room: all that doors and higher rooms may call."""
 
-from workspaces.models import UnnestQuerySet, mint_ids_of, new_id
+from workspaces.models import mint_ids_of, new_id
+from workspaces.models.writing import Statement, UnnestQuerySet, insert_row, open_prepared_cursor
 from workspaces.services.clock import read_now
-from workspaces.services.encryption import SecretUnreadable, decrypt_secret, encrypt_secret
+from workspaces.services.encryption import (
+    SecretUnreadable,
+    decrypt_secret,
+    encrypt_secret,
+    list_key_ids,
+)
 from workspaces.services.keys import (
     Admission,
     admit_key,
@@ -20,9 +26,16 @@ from workspaces.services.plans import (
     read_plan,
     refuse_over_limit,
 )
-from workspaces.services.rates import Rate, RateLimited, take_token
+from workspaces.services.rates import Bucket, Rate, RateLimited, take_token, take_tokens
 from workspaces.services.records import has_records
+from workspaces.services.reencryption import (
+    Reencryption,
+    SealedColumn,
+    count_by_key,
+    reencrypt_column,
+)
 from workspaces.services.revisions import record_revision
+from workspaces.services.together import Claim, Together, write_together
 from workspaces.services.workspaces import (
     SYSTEM_SLUG,
     SlugTaken,
@@ -39,16 +52,23 @@ from workspaces.services.workspaces import (
 __all__ = [
     "SYSTEM_SLUG",
     "Admission",
+    "Bucket",
+    "Claim",
     "PlanLimits",
     "Rate",
     "RateLimited",
+    "Reencryption",
+    "SealedColumn",
     "SecretUnreadable",
     "SlugTaken",
+    "Statement",
+    "Together",
     "TriggerLimitExceeded",
     "UnnestQuerySet",
     "WorkspaceHasHistory",
     "admit_key",
     "authenticate_key",
+    "count_by_key",
     "create_api_key",
     "create_workspace",
     "decrypt_secret",
@@ -58,18 +78,24 @@ __all__ = [
     "find_archived",
     "find_workspace",
     "has_records",
+    "insert_row",
     "list_api_keys",
+    "list_key_ids",
     "list_workspaces",
     "lock_limits",
     "mint_api_key",
     "mint_ids_of",
     "new_id",
+    "open_prepared_cursor",
     "read_now",
     "read_plan",
     "record_revision",
+    "reencrypt_column",
     "refuse_archived",
     "refuse_over_limit",
     "revoke_api_key",
     "take_token",
+    "take_tokens",
     "update_workspace",
+    "write_together",
 ]

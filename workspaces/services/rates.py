@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
@@ -22,21 +23,38 @@ TIMEOUT_SECONDS = 0.05
 BREAKER_FAILURES = 3
 BREAKER_SECONDS = 5.0
 
-# The bucket as one number, the time when it will be full again (GCRA); on Redis' own clock, since
-# hosts' clocks differ.
+# A bucket as one number, the time when it will be full again (GCRA); on Redis' own clock, since
+# hosts' clocks differ. Either all of them give a token, or the first empty one says so.
 _TAKE = """
 local parts = redis.call('TIME')
 local now = tonumber(parts[1]) + tonumber(parts[2]) / 1000000
-local cost = tonumber(ARGV[1])
-local window = tonumber(ARGV[2])
-local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now) + cost
-local wait = full_at - now - window
-if wait > 0.000001 then
-    return {0, '0', tostring(wait)}
+local window = tonumber(ARGV[1])
+local full_at = {}
+for i, key in ipairs(KEYS) do
+    full_at[i] = math.max(tonumber(redis.call('GET', key) or now), now) + tonumber(ARGV[i + 1])
+    local wait = full_at[i] - now - window
+    if wait > 0.000001 then
+        return {i, '0', tostring(wait)}
+    end
 end
-redis.call('SET', KEYS[1], string.format('%.6f', full_at), 'PX', math.ceil((full_at - now) * 1000))
-return {1, tostring((now + window - full_at) / cost), tostring(full_at - now)}
+local answer = {0}
+for i, key in ipairs(KEYS) do
+    local left = full_at[i] - now
+    redis.call('SET', key, string.format('%.6f', full_at[i]), 'PX', math.ceil(left * 1000))
+    answer[2 * i] = tostring((window - left) / tonumber(ARGV[i + 1]))
+    answer[2 * i + 1] = tostring(left)
+end
+return answer
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """``per_minute`` tokens for ``key``; ``name`` is the limit's, for callers. 0: no limit."""
+
+    name: str
+    key: str
+    per_minute: int
 
 
 class RateLimited(TooManyRequests):
@@ -103,26 +121,45 @@ def take_token(name: str, key: str, *, per_minute: int) -> Rate | None:
     Raises:
         RateLimited: there is none left.
     """
-    if per_minute == 0 or breaker.is_open():
-        return None
+    rates = take_tokens([Bucket(name, key, per_minute)])
+    return rates[0] if rates else None
+
+
+def take_tokens(buckets: Sequence[Bucket]) -> list[Rate]:
+    """Take one token from each bucket that has a limit, in one round trip; none where Redis does
+    not answer.
+
+    Raises:
+        RateLimited: one is empty, and nothing was taken from the others.
+    """
+    limited = [bucket for bucket in buckets if bucket.per_minute]
+    if not limited or breaker.is_open():
+        return []
     try:
         # redis-py types its answers for both of its clients.
         answer = cast(
             "list[bytes]",
             _build_script(os.getpid())(
-                keys=[f"clockhook:rate:{name}:{key}"],
-                args=[WINDOW_SECONDS / per_minute, WINDOW_SECONDS],
+                keys=[f"clockhook:rate:{bucket.name}:{bucket.key}" for bucket in limited],
+                args=[WINDOW_SECONDS, *[WINDOW_SECONDS / one.per_minute for one in limited]],
             ),
         )
     except (redis.RedisError, OSError) as error:
         breaker.note_failure(error)
-        return None
+        return []
     breaker.note_success()
-    is_taken, remaining, seconds = int(answer[0]), float(answer[1]), float(answer[2])
-    rate = Rate(name, per_minute, max(0, math.floor(remaining + 1e-6)), seconds)
-    if not is_taken:
-        raise RateLimited(rate)
-    return rate
+    empty = int(answer[0])
+    if empty:
+        raise RateLimited(_read_rate(limited[empty - 1], answer[1], answer[2]))
+    return [
+        _read_rate(bucket, remaining, seconds)
+        for bucket, remaining, seconds in zip(limited, answer[1::2], answer[2::2], strict=True)
+    ]
+
+
+def _read_rate(bucket: Bucket, remaining: bytes, seconds: bytes) -> Rate:
+    count = max(0, math.floor(float(remaining) + 1e-6))
+    return Rate(bucket.name, bucket.per_minute, count, float(seconds))
 
 
 @lru_cache(maxsize=1)

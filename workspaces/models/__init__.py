@@ -4,23 +4,14 @@ import datetime as dt
 import itertools
 import secrets
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
-from operator import attrgetter
-from typing import Any, TypeVar
 
 import uuid_utils.compat
 from django.contrib.postgres.fields import ArrayField
-from django.db import connections, models
-from django.db.models.expressions import DatabaseDefault
+from django.db import models
 from django.db.models.functions import Now
-
-from workspaces.rules.inserts import Column, plan_insert
-
-_Row = TypeVar("_Row", bound=models.Model)
-
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _past_ids: ContextVar[Iterator[uuid.UUID] | None] = ContextVar("past_ids", default=None)
@@ -55,83 +46,6 @@ def _iterate_ids(moment: dt.datetime) -> Iterator[uuid.UUID]:
             | 0b10 << 62
             | secrets.randbits(62)
         )
-
-
-class UnnestQuerySet(models.QuerySet[_Row]):
-    """Rows written by one INSERT, however many: a column that differs is one array."""
-
-    def insert_rows(self, rows: Sequence[Any], *, on_conflict: str = "") -> list[uuid.UUID]:
-        """Insert complete rows (every id minted by the caller); returns the ids that were inserted.
-
-        A row is an instance, or whatever else has all of its attributes. ``on_conflict`` is the SQL
-        after ``ON CONFLICT``, such as ``(trigger_id, key) DO NOTHING``. Columns with a
-        ``db_default`` are left to the database unless the first row has a value.
-        """
-        if not rows:
-            return []
-        columns = [
-            column
-            for column in _list_columns(self.model, self.db)
-            if not column.has_db_default or _is_given(rows[0], column.attribute)
-        ]
-        read = attrgetter(*[column.attribute for column in columns])
-        values = zip(*map(read, rows), strict=True)
-        return self._insert(list(zip(columns, values, strict=True)), on_conflict=on_conflict)
-
-    def insert_values(
-        self, rows: Sequence[Mapping[str, Any]], *, on_conflict: str = ""
-    ) -> list[uuid.UUID]:
-        """As ``insert_rows``, of attributes by name: many times cheaper than an instance.
-
-        All rows have the same ones; what they leave out takes its field's default.
-        """
-        if not rows:
-            return []
-        columns = [
-            (
-                column,
-                [row[column.attribute] for row in rows]
-                if column.attribute in rows[0]
-                else [column.default()],
-            )
-            for column in _list_columns(self.model, self.db)
-            if not column.has_db_default
-        ]
-        return self._insert(columns, on_conflict=on_conflict)
-
-    def _insert(
-        self, columns: Sequence[tuple[Column, Sequence[Any]]], *, on_conflict: str
-    ) -> list[uuid.UUID]:
-        insert = plan_insert(columns)
-        names = ", ".join(f'"{column.name}"' for column, _ in columns)
-        table, (key, ids) = self.model._meta.db_table, columns[0]  # noqa: SLF001 - as above
-        sql = f'INSERT INTO "{table}" ({names}) {insert.source}'
-        if on_conflict:
-            sql += f' ON CONFLICT {on_conflict} RETURNING "{key.name}"'
-        with connections[self.db].cursor() as cursor:
-            cursor.execute(sql, insert.parameters)
-            # Without a conflict all of them or an error: no need to ask which.
-            return [row[0] for row in cursor.fetchall()] if on_conflict else list(ids)
-
-
-def _is_given(row: Any, name: str) -> bool:
-    value = getattr(row, name, None)
-    return value is not None and not isinstance(value, DatabaseDefault)
-
-
-@lru_cache(maxsize=64)
-def _list_columns(model: type[models.Model], alias: str) -> list[Column]:
-    # The key comes first.
-    return [
-        Column(
-            name=str(field.column),
-            type_name=str(field.db_type(connections[alias])).split("(")[0],
-            attribute=field.attname,
-            has_db_default=field.has_db_default(),
-            default=field.get_default,
-        )
-        for field in model._meta.concrete_fields  # noqa: SLF001 - as above
-    ]
 
 
 class Plan(models.Model):

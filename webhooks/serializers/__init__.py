@@ -7,13 +7,40 @@ from typing import Any
 
 from rest_framework import serializers
 
-from workspaces.rest.fields import FlagField, ObjectField, TextField, WholeNumberField
+from webhooks.serializers.deliveries import (
+    DeliveryDetailSerializer,
+    DeliverySerializer,
+    ReplaySerializer,
+)
+from webhooks.serializers.trials import TrialSerializer
+from workspaces.rest.fields import (
+    FlagField,
+    InstantField,
+    ObjectField,
+    TextField,
+    WholeNumberField,
+)
 from workspaces.rest.serializers import StrictSerializer
+
+__all__ = [
+    "DeliveryDetailSerializer",
+    "DeliverySerializer",
+    "DestinationBodySerializer",
+    "DestinationSerializer",
+    "NewDestinationSerializer",
+    "ProviderSerializer",
+    "ReplaySerializer",
+    "RotationBodySerializer",
+    "RotationSerializer",
+    "TrialBodySerializer",
+    "TrialSerializer",
+]
 
 MAX_BODY_LENGTH = 1024 * 1024
 MAX_EVENT_TYPES = 50
 MAX_OVERLAP_SECONDS = 604_800
 DEFAULT_OVERLAP_SECONDS = 1800
+_PRESETS_OWN = "Null: the preset's own."
 _READ_ONLY_NAMES = (
     "id",
     "workspace_id",
@@ -91,7 +118,34 @@ class DestinationBodySerializer(StrictSerializer):
         required=False,
         help_text="Paths of the payload that no log, answer or page shows.",
     )
-    on_unaccepted_event = serializers.ChoiceField(choices=["reject", "ignore"], required=False)
+    on_unaccepted_event = serializers.ChoiceField(
+        choices=["reject", "ignore"], allow_null=True, required=False, help_text=_PRESETS_OWN
+    )
+    event_type_paths = serializers.ListField(
+        child=TextField(max_length=256),
+        allow_null=True,
+        required=False,
+        help_text="Where an event says what it is, first found first: `event.type`,"
+        f" `{{type}}.{{action}}`, `header:<name>`. {_PRESETS_OWN}",
+    )
+    allow_unsigned_event_header = FlagField(
+        allow_null=True,
+        required=False,
+        help_text="Types may be read from headers that nobody signs; equal bodies are then"
+        f" duplicates. {_PRESETS_OWN}",
+    )
+    body_format = TextField(
+        max_length=80,
+        allow_null=True,
+        required=False,
+        help_text=f"`json`, `form`, `form_json:<field>` or `text_json`. {_PRESETS_OWN}",
+    )
+    batch = FlagField(
+        allow_null=True,
+        required=False,
+        help_text="Each element of a list is an event of its own; all are taken, or none."
+        f" {_PRESETS_OWN}",
+    )
     rate_limit_per_minute = WholeNumberField(
         min_value=0, max_value=1_000_000, required=False, help_text="0: no limit."
     )
@@ -126,6 +180,10 @@ class DestinationSerializer(serializers.Serializer[Any]):
     response = serializers.DictField(allow_null=True)
     redact = serializers.ListField(child=serializers.CharField())
     on_unaccepted_event = serializers.ChoiceField(choices=["reject", "ignore"])
+    event_type_paths = serializers.ListField(child=serializers.CharField())
+    allow_unsigned_event_header = serializers.BooleanField()
+    body_format = serializers.CharField()
+    batch = serializers.BooleanField()
     rate_limit_per_minute = serializers.IntegerField()
     secret_present = serializers.BooleanField()
     secret_hint = serializers.CharField(allow_null=True, help_text="Its last four characters.")
@@ -162,44 +220,6 @@ class RotationSerializer(serializers.Serializer[Any]):
     rotation_expires_at = serializers.DateTimeField(help_text="When the old secret ends.")
 
 
-class DeliverySerializer(serializers.Serializer[Any]):
-    """One request that reached a destination, with its event."""
-
-    delivery_id = serializers.UUIDField()
-    destination_id = serializers.UUIDField()
-    trigger_id = serializers.UUIDField()
-    status = serializers.CharField(
-        help_text="accepted, duplicate, filtered, ignored, rejected or challenge."
-    )
-    cause = serializers.CharField(allow_null=True, help_text="Why it was filtered or rejected.")
-    http_status = serializers.IntegerField()
-    event_id = serializers.UUIDField(allow_null=True)
-    event_type = serializers.CharField(allow_null=True)
-    data = serializers.DictField(allow_null=True)  # type: ignore[assignment]  # likewise
-    effective_at = serializers.DateTimeField()
-    created_at = serializers.DateTimeField()
-    payload_event_type = serializers.CharField(allow_null=True)
-    fire_id = serializers.UUIDField(allow_null=True)
-    fired_event_id = serializers.UUIDField(allow_null=True)
-    run_id = serializers.UUIDField(allow_null=True)
-    duplicate_of = serializers.UUIDField(allow_null=True, help_text="The first delivery's id.")
-    dedupe_key = serializers.CharField(allow_null=True)
-    headers = serializers.DictField(child=serializers.CharField())
-    body_size = serializers.IntegerField()
-    duration_ms = serializers.FloatField()
-    notes = serializers.ListField(child=serializers.CharField())
-
-
-class DeliveryDetailSerializer(DeliverySerializer):
-    """A delivery with what it brought and what it became."""
-
-    request_payload = serializers.JSONField(
-        allow_null=True, help_text="JSON where the body was, else text; null where it was not kept."
-    )
-    transformed_payload = serializers.JSONField(allow_null=True)
-    input = serializers.DictField(allow_null=True)
-
-
 class TrialBodySerializer(StrictSerializer):
     """A request to try: its body as JSON (``payload``), as text or in base64; at most one."""
 
@@ -209,6 +229,12 @@ class TrialBodySerializer(StrictSerializer):
     method = TextField(max_length=16, required=False, default="POST")
     query = TextField(max_length=4096, allow_blank=True, required=False, default="")
     headers = ObjectField(child=TextField(max_length=8192, allow_blank=True), required=False)
+    received_at = InstantField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="When it was captured, for the age of its signature; now where it is not given.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Read the body's bytes into ``raw``."""
@@ -231,39 +257,6 @@ _READ_BODY: dict[str, Callable[[Any], bytes]] = {
     "body": lambda text: str(text).encode(),
     "body_base64": _decode_base64,
 }
-
-
-class TrialStepSerializer(serializers.Serializer[Any]):
-    """One step of the pipeline."""
-
-    step = serializers.CharField()
-    ok = serializers.BooleanField()
-    cause = serializers.CharField(allow_null=True)
-    detail = serializers.CharField(allow_null=True)
-
-
-class TrialSerializer(serializers.Serializer[Any]):
-    """What would happen to the request."""
-
-    status = serializers.CharField(help_text="fired, filtered, ignored or rejected.")
-    cause = serializers.CharField(allow_null=True)
-    event_type = serializers.CharField(allow_null=True)
-    transformed_payload = serializers.JSONField(allow_null=True)
-    input = serializers.DictField(allow_null=True, help_text="The merged input of the run.")
-    notes = serializers.ListField(child=serializers.CharField())
-    steps = TrialStepSerializer(many=True)
-
-
-class ReplaySerializer(serializers.Serializer[Any]):
-    """What came of a replay, in the receiver's words."""
-
-    status = serializers.CharField(help_text="fired, duplicate or filtered.")
-    event_id = serializers.UUIDField(allow_null=True, help_text="The delivery's own event.")
-    fired_event_id = serializers.UUIDField(allow_null=True)
-    destination_id = serializers.UUIDField()
-    trigger_id = serializers.UUIDField()
-    run_id = serializers.UUIDField(allow_null=True)
-    replay_of = serializers.UUIDField(help_text="The delivery.")
 
 
 class ProviderSerializer(serializers.Serializer[Any]):
