@@ -216,6 +216,10 @@ def test_a_signed_address_is_the_one_that_is_configured(
     trial = {"body": BODY.decode(), "headers": headers}
     tried = alice.send("post", f"webhook-destinations/{made.pk}/test", trial).json()
     assert tried["diagnosis"]["valid"] is True
+    queried = alice.send(
+        "post", f"webhook-destinations/{made.pk}/test", {**trial, "query": "a=1"}
+    ).json()
+    assert "It matches our address without its query" in queried["diagnosis"]["detail"]
     settings.CLOCKHOOK_PUBLIC_URL = url.removesuffix(path).replace("http://", "https://")
     elsewhere = ask(alice, delivery)
     assert elsewhere["valid"] is False

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from cryptography import x509
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
@@ -21,7 +22,7 @@ from tests.webhooks.factories import DestinationFactory
 from webhooks.models import Delivery, Destination, SubscriptionConfirmation
 from webhooks.rules.certificates import SNS_FIELDS
 from webhooks.rules.challenges import find_subscribe_url
-from webhooks.services import confirm_due_subscriptions, diagnose
+from webhooks.services import confirm_due_subscriptions, diagnose, subscriptions
 from webhooks.services.subscriptions import MAX_ATTEMPTS, VisitFailed, visit_amazon
 from webhooks.tasks import confirm_subscriptions
 
@@ -132,6 +133,17 @@ def test_the_same_message_again_is_confirmed_once(topic: Destination) -> None:
     assert Delivery.objects.count() == 3
 
 
+def test_one_call_makes_only_so_many_visits(
+    topic: Destination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "MAX_VISITS", 2)
+    for number in range(3):
+        post(topic, build_message(MessageId=f"m-{number}"))
+    now = dt.datetime.now(dt.UTC)
+    done = [confirm_due_subscriptions(now=now, visit=Amazon()) for _ in range(3)]
+    assert done == [2, 1, 0]
+
+
 def test_what_passes_is_tried_again_later_and_later(topic: Destination) -> None:
     post(topic, build_message())
     amazon = Amazon(*(VisitFailed("Amazon SNS answered 503.", permanent=False) for _ in range(3)))
@@ -240,6 +252,7 @@ def test_other_topics_and_other_hosts_are_refused_although_signed(
         "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&Token=",
         URL.replace(ARN, ARN + "x"),
         "https://sns.eu-central-1.amazonaws.com/",
+        "https://sns.eu-central-1.amazonaws.com/?junk",
     ],
 )
 def test_an_address_that_does_something_else_is_not_visited(topic: Destination, url: str) -> None:
@@ -251,9 +264,15 @@ def test_an_address_that_does_something_else_is_not_visited(topic: Destination, 
     assert data["error"] == "The message has no address of Amazon SNS."
 
 
-@pytest.mark.parametrize("change", ["inactive", "other topic", "no body", "other preset"])
-def test_the_destination_is_asked_again_before_the_visit(topic: Destination, change: str) -> None:
+@pytest.mark.parametrize(
+    "change", ["inactive", "other topic", "no body", "other preset", "lost key"]
+)
+def test_the_destination_is_asked_again_before_the_visit(
+    topic: Destination, change: str, settings: Any
+) -> None:
     post(topic, build_message())
+    if change == "lost key":
+        settings.CLOCKHOOK_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     if change == "inactive":
         Destination.objects.update(is_active=False)
     elif change == "other topic":
@@ -261,7 +280,7 @@ def test_the_destination_is_asked_again_before_the_visit(topic: Destination, cha
         Destination.objects.update(verification=other)
     elif change == "other preset":
         Destination.objects.update(verification={"preset": "clockhook"})
-    else:
+    elif change == "no body":
         Delivery.objects.update(body=None)
     amazon = Amazon()
     confirm_due_subscriptions(now=dt.datetime.now(dt.UTC), visit=amazon)
