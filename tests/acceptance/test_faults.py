@@ -70,7 +70,7 @@ def test_nothing_is_lost_or_doubled_while_everything_is_killed(stack: Stack, sin
         for words, pause in (
             (("granian",), 1.0),
             (("celery", "worker"), 1.5),
-            (("celery", "beat"), 1.0),
+            (("celery", "triggers.scheduler:"), 1.0),
         ):
             stop.wait(pause)
             assert stack.kill(*words)

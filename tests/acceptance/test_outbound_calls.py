@@ -71,9 +71,9 @@ def test_each_attempt_is_placed_once_while_everything_is_killed(stack: Stack) ->
 
     def break_things() -> None:
         for words, pause in (
-            (("celery", "beat"), 1.0),
+            (("celery", "triggers.scheduler:"), 1.0),
             (("celery", "worker", "network"), 1.0),
-            (("celery", "beat"), 1.0),
+            (("celery", "triggers.scheduler:"), 1.0),
             (("celery", "worker"), 1.0),
         ):
             stop.wait(pause)
