@@ -13,6 +13,7 @@ from kombu import Queue
 
 from config import environment
 from config.admin_settings import *  # noqa: F403 - settings are the names of this module
+from config.history_settings import *  # noqa: F403 - as above
 
 # Time zones are those of the locked tzdata package in every process, never the host's own.
 zoneinfo.reset_tzpath(())
@@ -239,6 +240,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "console.tasks.advance_operations",
         "schedule": 2.0,
         "options": {"queue": "system", "expires": 60},
+    },
+    "console-prune-history": {
+        "task": "console.tasks.prune_history",
+        "schedule": 600.0,
+        "options": {"queue": "system", "expires": 600},
     },
     "webhooks-prune-dedupe-keys": {
         "task": "webhooks.tasks.prune_dedupe_keys",

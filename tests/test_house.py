@@ -28,7 +28,7 @@ MAX_MEDIAN_FUNCTION_LINES = 12
 # What is one thing and longer even so, with a limit of its own and the reason beside it.
 LONGER_FILES: dict[str, int] = {
     # Every setting in one file is the point of it.
-    "config/settings.py": 340,
+    "config/settings.py": 350,
 }
 LONGER_FUNCTIONS: dict[str, int] = {}
 

@@ -11,6 +11,7 @@ from actions.services.calls import (
 )
 from actions.services.dispatch import CallStep, DueCall, claim_due_calls, follow_calls
 from actions.services.performing import build_call, perform_action
+from actions.services.retention import find_oldest_pending_chain, prune_calls
 from actions.services.specs import (
     ActionNotFound,
     ActionSpec,
@@ -59,6 +60,7 @@ __all__ = [
     "find_action",
     "find_call",
     "find_finished_calls",
+    "find_oldest_pending_chain",
     "follow_calls",
     "hang_up",
     "list_action_types",
@@ -68,6 +70,7 @@ __all__ = [
     "load_actions",
     "perform_action",
     "plan_action",
+    "prune_calls",
     "read_action",
     "read_caps",
     "try_action",

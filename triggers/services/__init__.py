@@ -59,6 +59,7 @@ from triggers.services.reads import (
     list_triggers,
     read_limits,
 )
+from triggers.services.retention import prune_backfills, prune_fires
 from triggers.services.timezone_data import renew_slots_after_release
 
 __all__ = [
@@ -108,6 +109,8 @@ __all__ = [
     "pause_trigger",
     "plan_backfill",
     "preview_schedule",
+    "prune_backfills",
+    "prune_fires",
     "read_limits",
     "read_seconds_to_next_slot",
     "record_call_by_hand",

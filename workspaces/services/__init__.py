@@ -22,6 +22,12 @@ from workspaces.services.plans import (
 )
 from workspaces.services.rates import Rate, RateLimited, take_token
 from workspaces.services.records import has_records
+from workspaces.services.retention import (
+    delete_in_batches,
+    find_bound,
+    note_pruned,
+    read_pruned_before,
+)
 from workspaces.services.revisions import record_revision
 from workspaces.services.workspaces import (
     SYSTEM_SLUG,
@@ -52,10 +58,12 @@ __all__ = [
     "create_api_key",
     "create_workspace",
     "decrypt_secret",
+    "delete_in_batches",
     "delete_workspace",
     "encrypt_secret",
     "find_api_key",
     "find_archived",
+    "find_bound",
     "find_workspace",
     "has_records",
     "list_api_keys",
@@ -64,8 +72,10 @@ __all__ = [
     "mint_api_key",
     "mint_ids_of",
     "new_id",
+    "note_pruned",
     "read_now",
     "read_plan",
+    "read_pruned_before",
     "record_revision",
     "refuse_archived",
     "refuse_over_limit",
