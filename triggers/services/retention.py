@@ -46,10 +46,10 @@ def find_ledger_start(*, now: dt.datetime) -> dt.datetime | None:
 
 def _find_unfinished(fire_ids: Collection[UUID]) -> set[UUID]:
     fires = Fire.objects.filter(id__in=fire_ids, run_id__isnull=False)
-    run_ids = {
-        run_id: fire_id
-        for fire_id, run_id in fires.values_list("id", "run_id")
-        if run_id is not None
+    run_ids = dict(fires.values_list("id", "run_id"))
+    statuses = read_statuses({run_id for run_id in run_ids.values() if run_id is not None})
+    return {
+        fire_id
+        for fire_id, run_id in run_ids.items()
+        if run_id is not None and statuses.get(run_id) in LIVE
     }
-    statuses = read_statuses(run_ids)
-    return {run_ids[run_id] for run_id, status in statuses.items() if status in LIVE}
