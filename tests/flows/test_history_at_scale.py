@@ -239,14 +239,7 @@ def test_deliveries_that_fired_nothing_are_found_by_an_index(
 @pytest.mark.parametrize("filters", [{"event_type": "rare"}, {"action_id": uuid4()}])
 def test_triggers_are_found_by_an_index(trigger: Trigger, filters: dict[str, Any]) -> None:
     fill("triggers_trigger")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO triggers_schedulestate SELECT copy.* FROM triggers_schedulestate one,"
-            " triggers_trigger t, jsonb_populate_record(one, jsonb_build_object('trigger_id', t.id))"
-            " AS copy ON CONFLICT DO NOTHING"
-        )
     analyze("triggers_trigger")
-    analyze("triggers_schedulestate")
     assert_cheap(list_triggers(trigger.workspace_id, **filters))
 
 
