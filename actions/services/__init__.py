@@ -9,6 +9,7 @@ from actions.services.calls import (
     hang_up,
     list_calls,
 )
+from actions.services.conditions import CONDITIONS
 from actions.services.dispatch import CallStep, DueCall, claim_due_calls, follow_calls
 from actions.services.performing import build_call, perform_action
 from actions.services.retention import find_oldest_pending_chain, prune_calls
@@ -37,6 +38,7 @@ from actions.services.writing import (
 )
 
 __all__ = [
+    "CONDITIONS",
     "ActionInUse",
     "ActionNotFound",
     "ActionSpec",

@@ -25,6 +25,7 @@ from runs.models import Run
 from runs.rules import states
 from runs.services.building import NewRun, build_dispatch, build_fired_event, build_run, choose_lane
 from runs.services.cancelling import cancel_call, cancel_run
+from runs.services.conditions import CONDITIONS
 from runs.services.history import PastStep, record_run
 from runs.services.holding import (
     LIVE,
@@ -43,6 +44,7 @@ from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
 
 __all__ = [
+    "CONDITIONS",
     "LIVE",
     "LiveRun",
     "NewRun",

@@ -12,6 +12,7 @@ from triggers.services.backfills import (
     list_backfills,
     plan_backfill,
 )
+from triggers.services.conditions import Sight, look_for_work
 from triggers.services.definitions import (
     ExternalKeyTaken,
     create_trigger,
@@ -80,6 +81,7 @@ __all__ = [
     "Preview",
     "ScheduleState",
     "SchedulerHeartbeat",
+    "Sight",
     "Telling",
     "Trigger",
     "TriggerNotFound",
@@ -104,6 +106,7 @@ __all__ = [
     "list_triggers",
     "list_upcoming_runs",
     "load_trigger",
+    "look_for_work",
     "open_session",
     "pause_failing_triggers",
     "pause_trigger",

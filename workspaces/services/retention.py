@@ -52,7 +52,7 @@ def delete_in_batches(
             ids: list[UUID] = list(batch.values_list("id", flat=True)[:BATCH_SIZE])
             going = set(ids) - set(spare(ids) if spare is not None and ids else ())
             # Sorted, as everybody does who takes several rows: nobody waits in a circle.
-            rows.model._default_manager.filter(id__in=sorted(going)).delete()
+            rows.filter(id__in=sorted(going)).delete()
         yield len(going)
         if len(ids) < BATCH_SIZE:
             return
