@@ -21,12 +21,16 @@ def copy_row(
     first: dt.datetime,
     milliseconds_apart: float,
     changes: dict[str, Any] | None = None,
+    where: dict[str, Any] | None = None,
 ) -> None:
     """Copy some row of ``table`` ``count`` times; the copies' ids are those of one row after the
-    other from ``first`` on. ``changes`` are what differs from the row, by column, as JSON holds it.
+    other from ``first`` on. ``changes`` are what differs from the row, by column, as JSON holds it;
+    ``where`` says which row.
     """
+    conditions = " AND ".join(f"t.{column} = %({column})s" for column in where or {}) or "TRUE"
     sql = f"""
-    INSERT INTO {table} SELECT copy.* FROM (SELECT t AS row FROM {table} t LIMIT 1) one,
+    INSERT INTO {table} SELECT copy.* FROM
+        (SELECT t AS row FROM {table} t WHERE {conditions} LIMIT 1) one,
         generate_series(1, %(count)s::bigint) AS number,
         jsonb_populate_record(one.row, %(changes)s || jsonb_build_object('id', {_ID})) AS copy
     """  # noqa: S608 - a table's name and a constant
@@ -38,5 +42,6 @@ def copy_row(
                 "first": first,
                 "step": milliseconds_apart,
                 "changes": Jsonb(changes or {}),
+                **(where or {}),
             },
         )

@@ -2,8 +2,8 @@
 
 from config import environment
 
-# Days that each class of history is kept, 0: for ever. `console.tasks.prune_history` lets go what is
-# older; system checks refuse what contradicts itself.
+# By class; 0: for ever. `console.tasks.prune_history` lets go what is older, and system checks
+# refuse what contradicts itself.
 CLOCKHOOK_KEEP_DAYS = {
     name: environment.read_days(f"CLOCKHOOK_KEEP_{name.upper()}_DAYS", default=days)
     for name, days in {

@@ -22,6 +22,7 @@ from events.rules.ids import (
     EPOCH,
     bound_ids,
     bound_times,
+    list_windows,
     lowest_id,
     read_id_time,
 )
@@ -229,3 +230,18 @@ def test_a_range_of_ids_takes_any_time_that_a_calendar_holds() -> None:
     last = dt.datetime.max.replace(tzinfo=dt.UTC)
     assert bound_times(first, None) == {"id__gte": UUID(int=0)}
     assert bound_times(None, last) == {"id__lt": lowest_id(last)}
+
+
+def test_windows_reach_back_from_tomorrow_or_from_the_id() -> None:
+    now = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
+    day = dt.timedelta(days=1)
+    top = lowest_id(now + day)
+    newest = [{"id__gte": lowest_id(now - n * day), "id__lt": top} for n in (1, 15)]
+    assert list_windows(None, now=now) == newest
+    assert list_windows(uuid4(), now=now) == newest
+    assert list_windows(mint_id_at(now + 400 * day), now=now) == newest
+    then = now - 30 * day
+    assert list_windows(mint_id_at(then), now=now) == [
+        {"id__gte": lowest_id(then - n * day), "id__lt": top} for n in (2, 16)
+    ]
+    assert list_windows(mint_id_at(EPOCH), now=now)[0]["id__gte"] == UUID(int=0)
