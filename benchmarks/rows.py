@@ -34,14 +34,12 @@ def copy_row(
         generate_series(1, %(count)s::bigint) AS number,
         jsonb_populate_record(one.row, %(changes)s || jsonb_build_object('id', {_ID})) AS copy
     """  # noqa: S608 - a table's name and a constant
+    parameters: dict[str, Any] = {
+        "count": count,
+        "first": first,
+        "step": milliseconds_apart,
+        "changes": Jsonb(changes or {}),
+        **(where or {}),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            sql,
-            {
-                "count": count,
-                "first": first,
-                "step": milliseconds_apart,
-                "changes": Jsonb(changes or {}),
-                **(where or {}),
-            },
-        )
+        cursor.execute(sql, parameters)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import threading
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,10 @@ OLD = NOW - dt.timedelta(days=91)
 KEPT = NOW - dt.timedelta(days=89)
 
 
+def drop_nothing(*, before: dt.datetime) -> Iterator[str]:
+    return iter(())
+
+
 @pytest.fixture(autouse=True)
 def partitions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dt.datetime]]:
     """What would have been dropped: that is tried on a table of its own."""
@@ -40,7 +45,7 @@ def partitions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dt.datetime]]
         return []
 
     monkeypatch.setattr(retention, "drop_old_partitions", note)
-    monkeypatch.setitem(CLASSES, "deliveries", lambda before: iter(()))
+    monkeypatch.setitem(CLASSES, "deliveries", drop_nothing)
     return asked
 
 
@@ -341,7 +346,12 @@ def test_processes_that_prune_at_once_share_the_work(monkeypatch: pytest.MonkeyP
 @pytest.mark.django_db
 def test_the_task_takes_arguments_of_other_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(retention, "prune_history", lambda **given: asked.append(given) or {})
+
+    def note(**given: Any) -> dict[str, int]:
+        asked.append(given)
+        return {"runs": 1}
+
+    monkeypatch.setattr(retention, "prune_history", note)
     tasks.prune_history(added_in_a_later_version=1)
     assert not asked[0]["is_time_up"]()
 

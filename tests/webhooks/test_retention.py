@@ -53,9 +53,9 @@ def test_batches_go_on_where_the_last_one_stopped(
     for number in range(5):
         sender.post(destination, key=str(number))
     before = timezone.now() + LATER
-    interrupted = forget_requests(before=before)
-    assert next(interrupted) == 2
-    interrupted.close()
+    for count in forget_requests(before=before):
+        assert count == 2
+        break
     assert count_kept() == 3
     # One that shares its millisecond with the last one of a batch may be looked at twice.
     assert sum(forget_requests(before=before)) == 3

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -36,7 +37,7 @@ def forget_requests(*, before: dt.datetime) -> Iterator[int]:
     after, end = UUID(int=0) if start is None else lowest_id(start), lowest_id(before)
     while after < end:
         with transaction.atomic(), connection.cursor() as cursor:
-            parameters = {"after": after, "end": end, "limit": BATCH_SIZE}
+            parameters: dict[str, Any] = {"after": after, "end": end, "limit": BATCH_SIZE}
             cursor.execute(_FORGET, parameters)
             seen, last, count = cursor.fetchone()
             is_last = seen < BATCH_SIZE
