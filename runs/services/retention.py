@@ -12,7 +12,7 @@ from runs.rules import states
 from workspaces.services import delete_in_batches
 
 # One half for each of the partial indexes on live runs: none of them reads what has ended.
-_OLDEST_LIVE_CHAIN = """
+OLDEST_LIVE_CHAIN = """
 SELECT chain_id FROM (
     SELECT chain_id FROM runs_run WHERE status IN ('running', 'delegated')
   UNION ALL
@@ -35,6 +35,6 @@ def prune_runs(*, before: dt.datetime) -> Iterator[int]:
 def find_oldest_live_chain() -> UUID | None:
     """The earliest chain that a run which has not ended belongs to; None when all have ended."""
     with connection.cursor() as cursor:
-        cursor.execute(_OLDEST_LIVE_CHAIN)
+        cursor.execute(OLDEST_LIVE_CHAIN)
         row: tuple[UUID] | None = cursor.fetchone()
     return None if row is None else row[0]

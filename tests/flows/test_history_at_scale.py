@@ -18,10 +18,12 @@ from events.rules.ids import lowest_id
 from events.services import append_event, list_events, list_trigger_events
 from runs.models import Run
 from runs.services import list_runs
+from runs.services.retention import OLDEST_LIVE_CHAIN
 from tests.events.factories import build_event
 from tests.factories import ActionFactory, TriggerFactory, queue_run
 from triggers.models import Fire, Trigger
 from triggers.services import list_fires, list_triggers
+from triggers.services.conditions import CONDITIONS, build_look
 from webhooks.models import Delivery
 from webhooks.services import list_deliveries
 
@@ -257,3 +259,33 @@ def test_queued_runs_are_the_same_however_they_are_asked_for(action: Action) -> 
 
 def test_copies_lie_in_the_partition_of_their_day(events: Action) -> None:
     assert Event.objects.filter(id__gte=lowest_id(FIRST)).count() > COUNT
+
+
+def explain(sql: str) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}")
+        told = cursor.fetchone()[0]
+    plan: dict[str, Any] = (told if isinstance(told, list) else json.loads(told))[0]["Plan"]
+    return plan
+
+
+# Those of other tables meet what other tests have left behind.
+ABOUT_RUNS = [name for name, condition in CONDITIONS.items() if "FROM runs_run" in condition]
+
+
+@pytest.mark.parametrize("sql", [build_look(ABOUT_RUNS), OLDEST_LIVE_CHAIN])
+def test_what_the_clock_asks_walks_no_run_that_has_ended(runs: Action, sql: str) -> None:
+    plan = explain(sql)
+    scans = [node for node in walk(plan) if "Scan" in node["Node Type"]]
+    assert max(node.get("Rows Removed by Filter", 0) for node in scans) <= 5
+    assert count_pages(plan) <= 40
+
+
+def test_pruning_reads_what_is_old_and_no_more(runs: Action) -> None:
+    ended = Run.objects.filter(id__lt=lowest_id(FIRST), status__in=["completed", "failed"])
+    told = json.loads(
+        ended.order_by("id")
+        .values_list("id")[:5000]
+        .explain(format="json", analyze=True, buffers=True)
+    )
+    assert count_pages(told[0]["Plan"]) <= 5

@@ -4,7 +4,7 @@ nothing, and one statement says so.
 
 import datetime as dt
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,15 +48,19 @@ class Sight:
         return self.seconds_to_next_slot - (time.monotonic() - self.seen_at)
 
 
+def build_look(asked: Sequence[str]) -> str:
+    """The statement: the time, the seconds to the next slot, and an answer for each chore."""
+    return "SELECT " + ", ".join(["now()", _NEXT_SLOT, *(CONDITIONS[name] for name in asked)])
+
+
 def look_for_work(chores: Collection[str]) -> Sight:
     """Which of these chores have something to do, on Postgres' clock; those that have no condition
     always do.
     """
     asked = [name for name in chores if name in CONDITIONS]
-    columns = ", ".join(["now()", _NEXT_SLOT, *(CONDITIONS[name] for name in asked)])
     seen_at = time.monotonic()
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns}")
+        cursor.execute(build_look(asked))
         now, seconds, *answers = cursor.fetchone()
     idle = {name for name, has_work in zip(asked, answers, strict=True) if not has_work}
     return Sight(
