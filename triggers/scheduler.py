@@ -57,8 +57,8 @@ SETUP_LOCK = 0x636C6F636B03
 CLAIM_SECONDS_PER_TICK = 2.0
 MIN_DELAY = 0.05
 MAX_BACKOFF = 5.0
-# So often every chore is done whatever a look at the database says: a condition that was wrong
-# would delay its chore, and not stop it.
+SCHEDULE_SECONDS = 5.0
+# So often a chore is done whatever a look says: a wrong condition would delay it, not stop it.
 BLIND_SECONDS = 30.0
 
 BEAT = Caller(kind="system", id="beat", workspace_id=None, scopes=frozenset(), is_operator=True)
@@ -137,12 +137,15 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
 
     def _do_chores(self) -> float:
         self._sight = None
-        if not self._attempt("fire_due_triggers", self._fire_due):
-            return self._backoff
         due = [chore for chore in self._chores if time.monotonic() >= chore.due_at]
         if due and not self._attempt("look_for_work", partial(self._look, due)):
             return self._backoff
         chosen = [chore for chore in due if self._is_wanted(chore)]
+        if self._is_slot_due():
+            # Whatever comes after it is later than the look.
+            self._sight = None
+            if not self._attempt("fire_due_triggers", self._fire_due):
+                return self._backoff
         for chore in due:
             chore.due_at = time.monotonic() + chore.seconds
         for chore in chosen:
@@ -152,6 +155,7 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         if {chore.name for chore in chosen} - {"record_heartbeat"}:
             # They may have made a slot due.
             self._sight = None
+        self._backoff = 0.0
         next_chore = min(chore.due_at for chore in self._chores)
         return min(float(self.max_interval), next_chore - time.monotonic())
 
@@ -159,7 +163,6 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         """False: the database is away, and nothing else need be tried."""
         try:
             perform()
-            self._backoff = 0.0
         except (OperationalError, InterfaceError):
             self._backoff = min(MAX_BACKOFF, self._backoff * 2 or 0.1)
             log.warning("database_away", chore=name, retry_in=self._backoff)
@@ -172,6 +175,11 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
 
     def _look(self, due: Sequence[_Chore]) -> None:
         self._sight = look_for_work([chore.name for chore in due])
+
+    def _is_slot_due(self) -> bool:
+        """Without a look it is not known, and tried."""
+        seconds = None if self._sight is None else self._sight.read_seconds_to_next_slot()
+        return self._sight is None or (seconds is not None and seconds <= 0)
 
     def _is_wanted(self, chore: _Chore) -> bool:
         if self._sight is None or time.monotonic() >= chore.blind_at:
@@ -189,12 +197,9 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
             return 1.0
 
     def _ask_next_slot(self) -> float:
+        ask = self._sight.read_seconds_to_next_slot if self._sight else read_seconds_to_next_slot
         try:
-            seconds = (
-                read_seconds_to_next_slot()
-                if self._sight is None
-                else self._sight.read_seconds_to_next_slot()
-            )
+            seconds = ask()
         except (OperationalError, InterfaceError):
             return max(self._backoff, 1.0)
         return float(self.max_interval) if seconds is None else seconds
@@ -232,8 +237,9 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
     # ── ordinary PeriodicTasks ───────────────────────────────────────────────────────────────────
 
     def schedule_changed(self) -> bool:
-        # Asked several times per tick by the base class: once a second is enough.
-        if time.monotonic() - self._schedule_asked_at < 1.0:
+        # Asked several times per tick by the base class, which lends its connection anew each time:
+        # what an operator changes is seen soon enough.
+        if time.monotonic() - self._schedule_asked_at < SCHEDULE_SECONDS:
             return False
         self._schedule_asked_at = time.monotonic()
         return bool(super().schedule_changed())

@@ -112,13 +112,26 @@ def test_a_database_that_is_away_makes_the_clock_back_off_and_come_back(
     def refuse(**_: Any) -> None:
         raise OperationalError
 
+    trigger = TriggerFactory(schedule="* * * * *", next_fire_at=timezone.now())
     with monkeypatch.context() as away:
         away.setattr(module, "fire_due_triggers", refuse)
         delays = [clock._do_chores() for _ in range(8)]
     assert delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    trigger = TriggerFactory(schedule="* * * * *", next_fire_at=timezone.now())
     clock.tick()
     assert Fire.objects.filter(trigger_id=trigger.id).exists()
+
+
+def test_a_database_that_answers_no_look_makes_the_clock_back_off_too(
+    clock: TriggerScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(chores: Any) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as away:
+        away.setattr(module, "look_for_work", refuse)
+        assert [clock._do_chores() for _ in range(3)] == [0.1, 0.2, 0.4]
+    clock._do_chores()
+    assert clock._backoff == 0.0
 
 
 def test_an_idle_tick_asks_once_and_does_nothing(
