@@ -3,11 +3,11 @@
 import logging
 from collections.abc import Sequence
 
-from benchmarks import http_runs, ingest, latency, runs, schedule
+from benchmarks import history, http_runs, ingest, latency, runs, schedule
 from benchmarks.results import Report
 from benchmarks.scene import renew_database
 
-NAMES = ("ingest", "runs", "http", "latency", "schedule")
+NAMES = ("ingest", "runs", "http", "latency", "schedule", "history")
 
 
 def run_benchmarks(
@@ -17,6 +17,7 @@ def run_benchmarks(
     ingest_seconds: int,
     times: int,
     is_many: bool,
+    history_rows: int,
 ) -> None:
     """Run them in the order given; the page is written when all of them ran."""
     logging.disable(logging.INFO)
@@ -31,6 +32,8 @@ def run_benchmarks(
             http_runs.measure(report)
         elif name == "latency":
             latency.measure(report)
+        elif name == "history":
+            history.measure(report, rows=history_rows)
         else:
             schedule.measure(report, stock_seconds=stock_seconds, times=times, is_many=is_many)
     if tuple(names) == NAMES:

@@ -28,6 +28,19 @@ def read_flag(name: str) -> bool:
     return os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"}
 
 
+def read_days(name: str, *, default: int) -> int:
+    """A whole number of days.
+
+    Raises:
+        ValueError: it is none, or less than 0.
+    """
+    text = os.environ.get(name, "").strip()
+    days = int(text or default)
+    if days < 0:
+        raise ValueError(f"{name} is a whole number of days from 0 on, not {text}.")
+    return days
+
+
 def make_private_folder(folder: Path) -> None:
     """Make a folder that its owner alone may enter; one that exists keeps its rights."""
     folder.parent.mkdir(parents=True, exist_ok=True)

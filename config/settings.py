@@ -11,8 +11,9 @@ import psycopg.conninfo
 import structlog
 from kombu import Queue
 
-from config import environment
+from config import environment, periodic
 from config.admin_settings import *  # noqa: F403 - settings are the names of this module
+from config.history_settings import *  # noqa: F403 - as above
 
 # Time zones are those of the locked tzdata package in every process, never the host's own.
 zoneinfo.reset_tzpath(())
@@ -230,34 +231,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "events-create-partitions": {
-        "task": "events.tasks.create_partitions",
-        "schedule": 3600.0,
-        "options": {"queue": "system"},
-    },
-    # Autovacuum does not analyse the parent of a partitioned table.
-    "events-analyze-tables": {
-        "task": "events.tasks.analyze_tables",
-        "schedule": 3600.0,
-        "options": {"queue": "system"},
-    },
-    "console-advance-operations": {
-        "task": "console.tasks.advance_operations",
-        "schedule": 2.0,
-        "options": {"queue": "system", "expires": 60},
-    },
-    "webhooks-confirm-subscriptions": {
-        "task": "webhooks.tasks.confirm_subscriptions",
-        "schedule": 5.0,
-        "options": {"queue": "system", "expires": 60},
-    },
-    "webhooks-prune-dedupe-keys": {
-        "task": "webhooks.tasks.prune_dedupe_keys",
-        "schedule": 3600.0,
-        "options": {"queue": "system"},
-    },
-}
+CELERY_BEAT_SCHEDULE = periodic.SCHEDULE
 
 # ── Web ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import models
 
+from events.rules.event import COMMON_TYPES
 from events.rules.globs import compile_pattern
 from events.rules.ids import bound_ids, lowest_id
 from workspaces.services import UnnestQuerySet, new_id
@@ -83,6 +84,12 @@ class Event(models.Model):
                 fields=["destination_id", "id"],
                 name="events_event_destination",
                 condition=models.Q(destination_id__isnull=False),
+            ),
+            # What happens all the time is found without it, and pays nothing for it.
+            models.Index(
+                fields=["workspace_id", "event_type", "id"],
+                name="events_event_rare_type",
+                condition=~models.Q(event_type__in=COMMON_TYPES),
             ),
         ]
 

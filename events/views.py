@@ -1,5 +1,6 @@
 """The ledger by HTTP: read it, and publish into it."""
 
+from functools import partial
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -8,6 +9,7 @@ from rest_framework.response import Response
 from events import services
 from events.rules.event import SOURCES, name_source
 from events.rules.globs import is_event_pattern
+from events.rules.ids import list_windows
 from events.rules.render import render_event
 from events.serializers import EventSerializer, PublishedEventSerializer
 from workspaces.rest.pagination import paginate
@@ -64,7 +66,13 @@ class EventsView(WorkspaceView):
             since=times.since,
             until=times.until,
         )
-        return paginate(request, events, render_page=render_page, max_limit=MAX_LIMIT)
+        return paginate(
+            request,
+            events,
+            render_page=render_page,
+            max_limit=MAX_LIMIT,
+            windows=partial(list_windows, now=self.now),
+        )
 
     @document(
         "Publish an event", request=PublishedEventSerializer, response=EventSerializer, status=201

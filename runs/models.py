@@ -173,6 +173,12 @@ class Run(models.Model):
                 condition=models.Q(trigger_id__isnull=False),
             ),
             models.Index(fields=["action_id", "id"], name="runs_run_action"),
+            # Asked for by name, and few beside the completed ones.
+            models.Index(
+                fields=["workspace_id", "status", "id"],
+                name="runs_run_unsuccessful",
+                condition=models.Q(status__in=["failed", "cancelled"]),
+            ),
             models.Index(fields=["chain_id"], name="runs_run_chain"),
         ]
 

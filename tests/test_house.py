@@ -27,8 +27,8 @@ MAX_FUNCTION_LINES = 50
 MAX_MEDIAN_FUNCTION_LINES = 12
 # What is one thing and longer even so, with a limit of its own and the reason beside it.
 LONGER_FILES: dict[str, int] = {
-    # Every setting in one file is the point of it.
-    "config/settings.py": 350,
+    # Settings are read best in one place.
+    "config/settings.py": 325,
 }
 LONGER_FUNCTIONS: dict[str, int] = {}
 

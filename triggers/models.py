@@ -70,6 +70,9 @@ class Trigger(models.Model):
         indexes = [
             models.Index(fields=["workspace", "-id"], name="triggers_trigger_newest"),
             models.Index(fields=["action"], name="triggers_trigger_action"),
+            models.Index(
+                fields=["workspace", "event_type", "id"], name="triggers_trigger_event_type"
+            ),
             # Beat asks every two seconds which pauses have ended.
             models.Index(
                 fields=["paused_until"],

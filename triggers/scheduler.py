@@ -11,8 +11,9 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -33,9 +34,11 @@ from runs.services import (
 from triggers.rules.timezones import read_release
 from triggers.services import (
     Leadership,
+    Sight,
     advance_backfills,
     fire_due_triggers,
     forget_dead_heartbeats,
+    look_for_work,
     open_session,
     pause_failing_triggers,
     read_seconds_to_next_slot,
@@ -54,6 +57,9 @@ SETUP_LOCK = 0x636C6F636B03
 CLAIM_SECONDS_PER_TICK = 2.0
 MIN_DELAY = 0.05
 MAX_BACKOFF = 5.0
+SCHEDULE_SECONDS = 5.0
+# So often a chore is done whatever a look says: a wrong condition would delay it, not stop it.
+BLIND_SECONDS = 30.0
 
 BEAT = Caller(kind="system", id="beat", workspace_id=None, scopes=frozenset(), is_operator=True)
 
@@ -68,12 +74,14 @@ class FencedEntry(ModelEntry):  # type: ignore[misc]  # django-celery-beat has n
 
 @dataclass(slots=True)
 class _Chore:
-    """Something that the tick does every ``seconds``; None: at every tick."""
+    """Something that the tick does every ``seconds``, if there is something to do."""
 
     name: str
     perform: Callable[[], object]
     seconds: float
     due_at: float = 0.0
+    # From then on it is done without being asked for.
+    blind_at: float = 0.0
 
 
 class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celery-beat has no types
@@ -92,20 +100,20 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         self._backoff = 0.0
         self._failing_after: uuid.UUID | None = None
         self._schedule_asked_at = 0.0
+        self._sight: Sight | None = None
         self._chores = [
-            _Chore("fire_due_triggers", self._fire_due, 0.0),
-            _Chore("start_due_calls", _at_now(start_due_calls), 1.0),
-            _Chore("report_finished_calls", _at_now(report_finished_calls), 1.0),
+            _Chore("start_due_calls", self._at_now(start_due_calls), 1.0),
+            _Chore("report_finished_calls", self._at_now(report_finished_calls), 1.0),
             _Chore("ring_due_queues", ring_due_queues, 1.0),
             _Chore("reap_expired_leases", reap_expired_leases, 2.0),
             _Chore("fail_late_starts", fail_late_starts, 2.0),
-            _Chore("advance_backfills", _at_now(advance_backfills), 1.0),
+            _Chore("advance_backfills", self._at_now(advance_backfills), 1.0),
             _Chore("release_stranded_runs", release_stranded_runs, 5.0),
-            _Chore("apply_new_caps", _at_now(apply_new_caps), 5.0),
+            _Chore("apply_new_caps", self._at_now(apply_new_caps), 5.0),
             _Chore("pause_failing_triggers", self._pause_failing, 2.0),
-            _Chore("resume_elapsed_pauses", _at_now(resume_elapsed_pauses, caller=BEAT), 2.0),
+            _Chore("resume_elapsed_pauses", self._at_now(resume_elapsed_pauses, caller=BEAT), 2.0),
             _Chore("record_heartbeat", self._record_heartbeat, 2.0),
-            _Chore("forget_dead_heartbeats", _at_now(forget_dead_heartbeats), 3600.0),
+            _Chore("forget_dead_heartbeats", self._at_now(forget_dead_heartbeats), 3600.0),
         ]
         super().__init__(*args, **kwargs)
 
@@ -128,23 +136,55 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         return max(MIN_DELAY, min(delays))
 
     def _do_chores(self) -> float:
-        for chore in self._chores:
-            if time.monotonic() < chore.due_at:
-                continue
-            chore.due_at = time.monotonic() + chore.seconds
-            try:
-                chore.perform()
-                self._backoff = 0.0
-            except (OperationalError, InterfaceError):
-                self._backoff = min(MAX_BACKOFF, self._backoff * 2 or 0.1)
-                log.warning("database_away", chore=chore.name, retry_in=self._backoff)
-                connection.close()
+        self._sight = None
+        due = [chore for chore in self._chores if time.monotonic() >= chore.due_at]
+        if due and not self._attempt("look_for_work", partial(self._look, due)):
+            return self._backoff
+        chosen = [chore for chore in due if self._is_wanted(chore)]
+        if self._is_slot_due():
+            # Whatever comes after it is later than the look.
+            self._sight = None
+            if not self._attempt("fire_due_triggers", self._fire_due):
                 return self._backoff
-            except Exception:
-                log.exception("chore_failed", chore=chore.name)
-                connection.close()
-        next_chore = min(chore.due_at for chore in self._chores if chore.seconds)
+        for chore in due:
+            chore.due_at = time.monotonic() + chore.seconds
+        for chore in chosen:
+            chore.blind_at = time.monotonic() + BLIND_SECONDS
+            if not self._attempt(chore.name, chore.perform):
+                return self._backoff
+        if {chore.name for chore in chosen} - {"record_heartbeat"}:
+            # They may have made a slot due.
+            self._sight = None
+        self._backoff = 0.0
+        next_chore = min(chore.due_at for chore in self._chores)
         return min(float(self.max_interval), next_chore - time.monotonic())
+
+    def _attempt(self, name: str, perform: Callable[[], object]) -> bool:
+        """False: the database is away, and nothing else need be tried."""
+        try:
+            perform()
+        except (OperationalError, InterfaceError):
+            self._backoff = min(MAX_BACKOFF, self._backoff * 2 or 0.1)
+            log.warning("database_away", chore=name, retry_in=self._backoff)
+            connection.close()
+            return False
+        except Exception:
+            log.exception("chore_failed", chore=name)
+            connection.close()
+        return True
+
+    def _look(self, due: Sequence[_Chore]) -> None:
+        self._sight = look_for_work([chore.name for chore in due])
+
+    def _is_slot_due(self) -> bool:
+        """Without a look it is not known, and tried."""
+        seconds = None if self._sight is None else self._sight.read_seconds_to_next_slot()
+        return self._sight is None or (seconds is not None and seconds <= 0)
+
+    def _is_wanted(self, chore: _Chore) -> bool:
+        if self._sight is None or time.monotonic() >= chore.blind_at:
+            return True
+        return chore.name in self._sight.wanted
 
     def _tick_periodic_tasks(self, *args: Any, **kwargs: Any) -> float:
         try:
@@ -157,8 +197,9 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
             return 1.0
 
     def _ask_next_slot(self) -> float:
+        ask = self._sight.read_seconds_to_next_slot if self._sight else read_seconds_to_next_slot
         try:
-            seconds = read_seconds_to_next_slot()
+            seconds = ask()
         except (OperationalError, InterfaceError):
             return max(self._backoff, 1.0)
         return float(self.max_interval) if seconds is None else seconds
@@ -174,8 +215,15 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
 
     def _pause_failing(self) -> None:
         self._failing_after = pause_failing_triggers(
-            after=self._failing_after, caller=BEAT, now=read_now()
+            after=self._failing_after, caller=BEAT, now=self._read_now()
         )
+
+    def _at_now(self, chore: Callable[..., object], **options: Any) -> Callable[[], object]:
+        return lambda: chore(now=self._read_now(), **options)
+
+    def _read_now(self) -> dt.datetime:
+        """One instant for all chores of a tick: that of its look at the database."""
+        return read_now() if self._sight is None else self._sight.now
 
     def _record_heartbeat(self) -> None:
         record_heartbeat(
@@ -189,8 +237,9 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
     # ── ordinary PeriodicTasks ───────────────────────────────────────────────────────────────────
 
     def schedule_changed(self) -> bool:
-        # Asked several times per tick by the base class: once a second is enough.
-        if time.monotonic() - self._schedule_asked_at < 1.0:
+        # Asked several times per tick by the base class, which lends its connection anew each time:
+        # what an operator changes is seen soon enough.
+        if time.monotonic() - self._schedule_asked_at < SCHEDULE_SECONDS:
             return False
         self._schedule_asked_at = time.monotonic()
         return bool(super().schedule_changed())
@@ -249,7 +298,3 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         # Naive, as the base class keeps it.
         self._last_full_sync = dt.datetime.min  # noqa: DTZ901
         self._heap_invalidated = True
-
-
-def _at_now(chore: Callable[..., object], **options: Any) -> Callable[[], object]:
-    return lambda: chore(now=read_now(), **options)

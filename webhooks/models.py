@@ -118,6 +118,12 @@ class Delivery(models.Model):
         indexes = [
             models.Index(fields=["destination_id", "id"], name="webhooks_delivery_newest"),
             models.Index(fields=["workspace_id", "id"], name="webhooks_delivery_workspace"),
+            # Accepted ones are found without it, and pay nothing for it.
+            models.Index(
+                fields=["destination_id", "status", "id"],
+                name="webhooks_delivery_unaccepted",
+                condition=~models.Q(status="accepted"),
+            ),
         ]
 
     def __str__(self) -> str:

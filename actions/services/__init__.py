@@ -9,8 +9,10 @@ from actions.services.calls import (
     hang_up,
     list_calls,
 )
+from actions.services.conditions import CONDITIONS
 from actions.services.dispatch import CallStep, DueCall, claim_due_calls, follow_calls
 from actions.services.performing import build_call, perform_action
+from actions.services.retention import find_oldest_pending_chain, prune_calls
 from actions.services.specs import (
     ActionNotFound,
     ActionSpec,
@@ -37,6 +39,7 @@ from actions.services.writing import (
 )
 
 __all__ = [
+    "CONDITIONS",
     "ActionInUse",
     "ActionNotFound",
     "ActionSpec",
@@ -60,6 +63,7 @@ __all__ = [
     "find_action",
     "find_call",
     "find_finished_calls",
+    "find_oldest_pending_chain",
     "follow_calls",
     "hang_up",
     "list_action_types",
@@ -70,6 +74,7 @@ __all__ = [
     "load_actions",
     "perform_action",
     "plan_action",
+    "prune_calls",
     "read_action",
     "read_caps",
     "try_action",

@@ -264,3 +264,12 @@ AUDIT_TYPES: Final = (
     "trigger.resumed",
     "trigger.deleted",
 )
+# Written for every fire that goes well; all others are rare beside them.
+COMMON_TYPES: Final = (
+    "trigger.fired",
+    "trigger.completed",
+    "webhook.received",
+    "outbound.scheduled",
+    "outbound.dispatched",
+    "outbound.completed",
+)

@@ -7,6 +7,10 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MILLISECOND = dt.timedelta(milliseconds=1)
 # Ids are minted by several processes; each host's clock may be an hour off, either way.
 CLOCK_MARGIN = dt.timedelta(hours=2)
+# What most pages are found in, of tables with a partition for each day.
+_WINDOWS = (dt.timedelta(days=2), dt.timedelta(days=16))
+_AHEAD = dt.timedelta(days=1)
+_LAST = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 def lowest_id(moment: dt.datetime) -> UUID:
@@ -28,6 +32,31 @@ def read_id_time(id_: UUID) -> dt.datetime:
     if id_.version != 7:
         raise ValueError(f"{id_} is not a UUID version 7")
     return EPOCH + (id_.int >> 80) * _MILLISECOND
+
+
+def bound_times(since: dt.datetime | None, until: dt.datetime | None) -> dict[str, UUID]:
+    """Filters that hold for the ids of whatever was made from ``since`` until ``until``: rows whose
+    own time is the database's, and whose ids their hosts minted, up to two hours apart.
+    """
+    bounds = {}
+    if since is not None:
+        bounds["id__gte"] = lowest_id(max(since, EPOCH + CLOCK_MARGIN) - CLOCK_MARGIN)
+    if until is not None:
+        bounds["id__lt"] = lowest_id(min(until, _LAST - CLOCK_MARGIN) + CLOCK_MARGIN)
+    return bounds
+
+
+def list_windows(after: UUID | None, *, now: dt.datetime) -> list[dict[str, UUID]]:
+    """Filters for the ids before ``after`` (None: for the newest): two days of them, then sixteen.
+
+    None of them holds a partition that was made ahead.
+    """
+    top = now + _AHEAD
+    end = min(top, read_id_time(after)) if after is not None and after.version == 7 else top
+    return [
+        {"id__gte": lowest_id(max(end, EPOCH + length) - length), "id__lt": lowest_id(top)}
+        for length in _WINDOWS
+    ]
 
 
 def bound_ids(first_id: UUID | None) -> UUID | None:

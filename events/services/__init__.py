@@ -24,6 +24,7 @@ from events.services.reads import (
     list_steps,
     list_trigger_events,
 )
+from events.services.retiring import drop_old_partitions
 
 __all__ = [
     "Event",
@@ -33,6 +34,7 @@ __all__ = [
     "append_events",
     "count_partitions_ahead",
     "create_missing_partitions",
+    "drop_old_partitions",
     "find_event",
     "is_partition_missing",
     "list_chain",

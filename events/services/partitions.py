@@ -52,11 +52,11 @@ def create_partitions(
     which partitions do not inherit.
     """
     days = [today + _ONE_DAY * offset for offset in range(-DAYS_BEHIND, days_ahead + 1)]
-    wanted = {_name_partition(table, day): day for day in days}
+    wanted = {name_partition(table, day): day for day in days}
     with transaction.atomic(), connection.cursor() as cursor:
         # Held until the commit: who waits here sees what the other has made.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        existing = _read_partitions(cursor, table)
+        existing = read_partitions(cursor, table)
         missing = {name: day for name, day in wanted.items() if name not in existing}
         for name, day in missing.items():
             cursor.execute(_partition_sql(table, name, day, append_only=append_only))
@@ -83,18 +83,20 @@ def analyze_tables() -> None:
 
 
 def _count_days(cursor: Any, table: str, today: dt.date) -> int:
-    existing = _read_partitions(cursor, table)
+    existing = read_partitions(cursor, table)
     day, ahead = today, -1
-    while _name_partition(table, day) in existing:
+    while name_partition(table, day) in existing:
         day, ahead = day + _ONE_DAY, ahead + 1
     return ahead
 
 
-def _name_partition(table: str, day: dt.date) -> str:
+def name_partition(table: str, day: dt.date) -> str:
+    """The partition that holds the ids of that day."""
     return f"{table}_p{day:%Y%m%d}"
 
 
-def _read_partitions(cursor: Any, table: str) -> set[str]:
+def read_partitions(cursor: Any, table: str) -> set[str]:
+    """The names of the partitions that rows can lie in."""
     cursor.execute(
         "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " WHERE i.inhparent = %s::regclass AND NOT i.inhdetachpending",

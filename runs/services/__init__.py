@@ -25,8 +25,10 @@ from runs.models import Run
 from runs.rules import states
 from runs.services.building import NewRun, build_dispatch, build_fired_event, build_run, choose_lane
 from runs.services.cancelling import cancel_call, cancel_run
+from runs.services.conditions import CONDITIONS
 from runs.services.history import PastStep, record_run
 from runs.services.holding import (
+    LIVE,
     LiveRun,
     apply_new_caps,
     cancel_runs,
@@ -37,11 +39,14 @@ from runs.services.holding import (
     release_stranded_runs,
 )
 from runs.services.reads import find_run, list_run_events, list_runs, read_statuses
+from runs.services.retention import find_oldest_live_chain, prune_runs
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
 from workspaces.services import insert_row
 
 __all__ = [
+    "CONDITIONS",
+    "LIVE",
     "LiveRun",
     "NewRun",
     "OutboundCall",
@@ -53,12 +58,14 @@ __all__ = [
     "cancel_runs",
     "fail_late_starts",
     "find_call",
+    "find_oldest_live_chain",
     "find_run",
     "guard_runs",
     "guard_trigger",
     "list_calls",
     "list_run_events",
     "list_runs",
+    "prune_runs",
     "read_live_runs",
     "read_queue_depths",
     "read_recent_ends",

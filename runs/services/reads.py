@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from django.db.models import Q, QuerySet, Subquery
 
+from events.rules.ids import bound_times
 from events.services import Event
 from events.services import list_run_events as list_events_of_run
 from runs.models import Run
@@ -45,13 +46,14 @@ def list_runs(
         "workspace_id": workspace_id,
         "trigger_id": trigger_id,
         "action_id": action_id,
-        "status__in": list(statuses) or None,
         "cause": cause,
         "created_at__gte": since,
         "created_at__lt": until,
         "chain_id": chain_id,
+        **bound_times(since, until),
     }
     found = Run.objects.filter(
+        _match_statuses(statuses),
         family=states.TRIGGER,
         **{name: value for name, value in filters.items() if value is not None},
     )
@@ -60,6 +62,16 @@ def list_runs(
     system = list_workspaces().filter(slug=SYSTEM_SLUG).values("pk")[:1]
     is_global = Q(workspace_id=Subquery(system))
     return found.filter(is_global if scope == "global" else ~is_global)
+
+
+def _match_statuses(statuses: Sequence[str]) -> Q:
+    """Any of them; none given: all. Queued runs are asked for as the indexes on them are cut."""
+    if states.QUEUED not in statuses:
+        return Q(status__in=statuses) if statuses else Q()
+    cuts = Q(lost_leases=0, waits_for=None) | Q(lost_leases__gt=0) | Q(waits_for__isnull=False)
+    others = [status for status in statuses if status != states.QUEUED]
+    queued = Q(cuts, status=states.QUEUED)
+    return queued | Q(status__in=others) if others else queued
 
 
 def read_statuses(run_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:

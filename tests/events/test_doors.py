@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from events.models import Event
-from events.services import append_events
+from events.services import append_events, create_missing_partitions
 from tests.clients import open_door
 from tests.events.factories import build_event, mint_id_at
 from workspaces.models import Workspace
@@ -250,10 +250,38 @@ def test_a_page_takes_two_queries_whatever_its_size(
     workspace: Workspace,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    append_events([build_event(workspace_id=workspace.pk) for _ in range(100)])
+    append_events([build_event(workspace_id=workspace.pk) for _ in range(101)])
     alice.get(url)
     with django_assert_num_queries(2):
-        assert len(alice.get(url, {"limit": 100}).json()["items"]) == 100
+        page = alice.get(url, {"limit": 100}).json()
+    assert len(page["items"]) == 100
+    # What the last days cannot fill is looked for further and further back.
+    with django_assert_num_queries(4):
+        rest = alice.get(url, {"cursor": page["next_cursor"]}).json()
+    assert (len(rest["items"]), rest["has_more"]) == (1, False)
+
+
+def test_pages_go_on_into_days_long_gone(alice: APIClient, url: str, workspace: Workspace) -> None:
+    now = dt.datetime.now(dt.UTC)
+    create_missing_partitions(today=(now - dt.timedelta(days=40)).date(), days_ahead=40)
+    ages = [0, 0, 1, 3, 3, 12, 20, 20, 39]
+    ids = [mint_id_at(now - dt.timedelta(days=age), number=9 - at) for at, age in enumerate(ages)]
+    append_events([build_event(id=id_, workspace_id=workspace.pk) for id_ in ids])
+    found: list[str] = []
+    cursor = None
+    for _ in range(9):
+        page = alice.get(url, {"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
+        found += [item["event_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if not page["has_more"]:
+            break
+    assert found == [str(id_) for id_ in ids]
+    by_offset = [
+        item["event_id"]
+        for offset in range(0, 10, 2)
+        for item in alice.get(url, {"limit": 2, "continuation_token": offset}).json()["items"]
+    ]
+    assert by_offset == found
 
 
 def test_a_missing_partition_is_a_503(

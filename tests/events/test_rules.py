@@ -17,7 +17,15 @@ from events.rules.globs import (
     is_system_type,
     matches_event_type,
 )
-from events.rules.ids import CLOCK_MARGIN, EPOCH, bound_ids, lowest_id, read_id_time
+from events.rules.ids import (
+    CLOCK_MARGIN,
+    EPOCH,
+    bound_ids,
+    bound_times,
+    list_windows,
+    lowest_id,
+    read_id_time,
+)
 from tests.events.factories import mint_id_at
 from workspaces.services import new_id
 
@@ -205,3 +213,35 @@ def test_a_chain_is_measured_from_its_first_event_and_from_each_cause() -> None:
         for step in measure_chain(chain)
     ] == [(1, None, 0, None), (2, 1, 2, 2), (3, 1, 5, 5), (4, None, 9, None)]
     assert measure_chain([]) == []
+
+
+def test_a_range_of_ids_leaves_room_for_clocks_that_disagree() -> None:
+    noon = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
+    hours = dt.timedelta(hours=2)
+    assert bound_times(noon, noon) == {
+        "id__gte": lowest_id(noon - hours),
+        "id__lt": lowest_id(noon + hours),
+    }
+    assert bound_times(None, None) == {}
+
+
+def test_a_range_of_ids_takes_any_time_that_a_calendar_holds() -> None:
+    first = dt.datetime.min.replace(tzinfo=dt.UTC)
+    last = dt.datetime.max.replace(tzinfo=dt.UTC)
+    assert bound_times(first, None) == {"id__gte": UUID(int=0)}
+    assert bound_times(None, last) == {"id__lt": lowest_id(last)}
+
+
+def test_windows_reach_back_from_tomorrow_or_from_the_id() -> None:
+    now = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
+    day = dt.timedelta(days=1)
+    top = lowest_id(now + day)
+    newest = [{"id__gte": lowest_id(now - n * day), "id__lt": top} for n in (1, 15)]
+    assert list_windows(None, now=now) == newest
+    assert list_windows(uuid4(), now=now) == newest
+    assert list_windows(mint_id_at(now + 400 * day), now=now) == newest
+    then = now - 30 * day
+    assert list_windows(mint_id_at(then), now=now) == [
+        {"id__gte": lowest_id(then - n * day), "id__lt": top} for n in (2, 16)
+    ]
+    assert list_windows(mint_id_at(EPOCH), now=now)[0]["id__gte"] == UUID(int=0)

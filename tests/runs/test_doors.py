@@ -12,6 +12,7 @@ from actions.models import Action
 from runs.execution import drain_queue
 from runs.models import Run
 from tests.clients import open_door
+from tests.events.factories import mint_id_at
 from tests.factories import ActionFactory, WorkspaceFactory, queue_run
 from workspaces.services import SYSTEM_SLUG, list_workspaces, new_id
 
@@ -93,13 +94,15 @@ def test_every_filter_narrows_the_list(alice: APIClient, url: str, action: Actio
 
 def test_a_time_range_holds_since_and_not_until(alice: APIClient, url: str, action: Action) -> None:
     base = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
-    runs = [
-        queue_run(action, created_at=base + dt.timedelta(seconds=seconds)) for seconds in (0, 1, 2)
-    ]
+    moments = [base + dt.timedelta(seconds=seconds) for seconds in (0, 1, 2)]
+    for moment in moments:
+        run = Run.objects.filter(id=queue_run(action).id)
+        run.update(id=mint_id_at(moment), created_at=moment)
+    second = str(mint_id_at(moments[1]))
     times = {"since": "2026-11-24T09:00:01Z", "until": "2026-11-24T09:00:02Z"}
-    assert list_ids(alice, url, **times) == [str(runs[1].id)]
+    assert list_ids(alice, url, **times) == [second]
     aliases = {"from": times["since"], "to": times["until"]}
-    assert list_ids(alice, url, **aliases) == [str(runs[1].id)]
+    assert list_ids(alice, url, **aliases) == [second]
 
 
 @pytest.mark.parametrize(

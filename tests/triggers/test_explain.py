@@ -107,8 +107,8 @@ def case(**fields: Any) -> Case:
         (
             {},
             "not_a_slot",
-            "Nothing is on record: the trigger was resumed or changed at that very time, or the "
-            "ledger was pruned.",
+            "Nothing is on record: the trigger was resumed or changed at that very time, or its "
+            "row was deleted by hand.",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.events.factories import mint_id_at
 from tests.factories import TriggerFactory
 from tests.triggers.conftest import Person
 from triggers.models import Fire, Trigger
@@ -100,7 +101,8 @@ def test_a_row_of_the_ledger_is_shown_with_every_member(bob: Person, trigger: Tr
 
 
 def test_the_ledger_can_be_filtered(bob: Person, trigger: Trigger) -> None:
-    old = add_fire(trigger, outcome="missed", created_at=NOW - dt.timedelta(days=2))
+    before = NOW - dt.timedelta(days=2)
+    old = add_fire(trigger, id=mint_id_at(before), outcome="missed", created_at=before)
     manual = add_fire(trigger, cause="manual")
     add_fire(TriggerFactory.create(workspace=bob.workspace))
 

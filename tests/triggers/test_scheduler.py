@@ -3,11 +3,13 @@
 import datetime as dt
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from celery import current_app
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
@@ -16,6 +18,7 @@ from triggers import scheduler as module
 from triggers.models import Fire, SchedulerGap, SchedulerHeartbeat
 from triggers.scheduler import TriggerScheduler
 from triggers.services import Leadership, create_backfill
+from triggers.services.conditions import CONDITIONS
 from workspaces.rules.callers import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,13 +112,74 @@ def test_a_database_that_is_away_makes_the_clock_back_off_and_come_back(
     def refuse(**_: Any) -> None:
         raise OperationalError
 
+    trigger = TriggerFactory(schedule="* * * * *", next_fire_at=timezone.now())
     with monkeypatch.context() as away:
         away.setattr(module, "fire_due_triggers", refuse)
         delays = [clock._do_chores() for _ in range(8)]
     assert delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
-    trigger = TriggerFactory(schedule="* * * * *", next_fire_at=timezone.now())
     clock.tick()
     assert Fire.objects.filter(trigger_id=trigger.id).exists()
+
+
+def test_a_database_that_answers_no_look_makes_the_clock_back_off_too(
+    clock: TriggerScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(chores: Any) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as away:
+        away.setattr(module, "look_for_work", refuse)
+        assert [clock._do_chores() for _ in range(3)] == [0.1, 0.2, 0.4]
+    clock._do_chores()
+    assert clock._backoff == 0.0
+
+
+def test_an_idle_tick_asks_once_and_does_nothing(
+    clock: TriggerScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.tick()
+    done: list[str] = []
+    for chore in clock._chores:
+        chore.due_at = 0.0
+        chore.perform = partial(done.append, chore.name)
+    with CaptureQueriesContext(connection) as queries:
+        clock.tick()
+    assert done == ["record_heartbeat", "forget_dead_heartbeats"]
+    looks = [query["sql"] for query in queries if "EXISTS" in query["sql"]]
+    assert len(looks) == 1
+
+
+def test_each_chore_with_a_condition_is_one_of_the_clocks(clock: TriggerScheduler) -> None:
+    assert set(CONDITIONS) <= {chore.name for chore in clock._chores}
+
+
+def test_a_chore_that_nobody_asks_for_is_done_now_and_then(
+    clock: TriggerScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.tick()
+    done: list[str] = []
+    for chore in clock._chores:
+        chore.due_at = chore.blind_at = 0.0
+        chore.perform = partial(done.append, chore.name)
+    clock.tick()
+    assert len(done) == len(clock._chores)
+
+
+def test_a_look_that_fails_hides_no_work(
+    clock: TriggerScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.tick()
+
+    def explode(chores: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(module, "look_for_work", explode)
+    done: list[str] = []
+    for chore in clock._chores:
+        chore.due_at = 0.0
+        chore.perform = partial(done.append, chore.name)
+    assert 0.05 <= clock.tick() <= 1.0
+    assert len(done) == len(clock._chores)
 
 
 def test_ordinary_periodic_tasks_still_run(clock: TriggerScheduler, sent: list[str]) -> None:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from triggers.rules.ledger import OUTCOMES
 
 PAUSED, NOT_A_SLOT, BEFORE_CREATION = "paused", "not_a_slot", "before_creation"
-EXHAUSTED, FUTURE = "exhausted", "future"
-VERDICTS = (*OUTCOMES, PAUSED, NOT_A_SLOT, BEFORE_CREATION, EXHAUSTED, FUTURE)
+EXHAUSTED, FUTURE, PRUNED = "exhausted", "future", "pruned"
+VERDICTS = (*OUTCOMES, PAUSED, NOT_A_SLOT, BEFORE_CREATION, EXHAUSTED, FUTURE, PRUNED)
 _FIRED, _MISSED = "fired", "missed"
 
 
@@ -33,6 +33,8 @@ class Act:
     by: str
     at: datetime
     reason: str | None = None
+    # Some time before ``at``: the event itself is kept no longer.
+    is_earlier: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,8 @@ class Case:
     gap: tuple[datetime, datetime | None] | None = None
     # The clock owes it still.
     is_owed: bool = False
+    # What was recorded earlier is kept no longer.
+    kept_since: datetime | None = None
     rows: tuple[LedgerRow, ...] = field(default=())
 
 
@@ -71,6 +75,7 @@ def judge(case: Case) -> str:
         (NOT_A_SLOT, not case.is_slot),
         (PAUSED, case.pause is not None),
         (FUTURE, case.at > case.now or case.is_owed),
+        (PRUNED, case.kept_since is not None and case.at < case.kept_since),
     )
     return next((verdict for verdict, holds in reasons if holds), NOT_A_SLOT)
 
@@ -133,7 +138,8 @@ def _tell_paused(case: Case) -> str:
     pause = case.pause
     if pause is None:
         return "the trigger was paused"
-    text = f"the trigger was paused by {pause.by} at {spell_moment(pause.at, case)}"
+    when = "before" if pause.is_earlier else "at"
+    text = f"the trigger was paused by {pause.by} {when} {spell_moment(pause.at, case)}"
     if pause.reason:
         text += f" ({pause.reason})"
     if case.resumed is not None:
@@ -170,12 +176,20 @@ def _tell_no_slot(case: Case) -> str:
     if case.is_slot:
         return (
             "nothing is on record: the trigger was resumed or changed at that very time, "
-            "or the ledger was pruned"
+            "or its row was deleted by hand"
         )
     following = (
         "no later one will come" if case.next_slot is None else f"next is {_spell_next(case)}"
     )
     return f"it is not a slot of {case.schedule}: {following}"
+
+
+def _tell_pruned(case: Case) -> str:
+    since = case.kept_since or case.at
+    return (
+        "what became of it is no longer on record: fires are kept since "
+        f"{spell_moment(since, case)}"
+    )
 
 
 def _spell_next(case: Case) -> str:
@@ -199,4 +213,5 @@ _TELLERS: dict[str, Callable[[Case], str]] = {
     BEFORE_CREATION: _tell_before_creation,
     EXHAUSTED: _tell_exhausted,
     FUTURE: _tell_future,
+    PRUNED: _tell_pruned,
 }

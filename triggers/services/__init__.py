@@ -13,6 +13,7 @@ from triggers.services.backfills import (
     plan_backfill,
 )
 from triggers.services.batches import ElementRefused, WebhookElement, fire_batch_from_webhook
+from triggers.services.conditions import Sight, look_for_work
 from triggers.services.definitions import (
     ExternalKeyTaken,
     create_trigger,
@@ -63,6 +64,7 @@ from triggers.services.reads import (
     list_triggers,
     read_limits,
 )
+from triggers.services.retention import prune_backfills, prune_fires
 from triggers.services.timezone_data import renew_slots_after_release
 
 __all__ = [
@@ -85,6 +87,7 @@ __all__ = [
     "Preview",
     "ScheduleState",
     "SchedulerHeartbeat",
+    "Sight",
     "Telling",
     "Trigger",
     "TriggerNotFound",
@@ -110,6 +113,7 @@ __all__ = [
     "list_triggers",
     "list_upcoming_runs",
     "load_trigger",
+    "look_for_work",
     "may_fire_at_once",
     "open_session",
     "pause_failing_triggers",
@@ -117,6 +121,8 @@ __all__ = [
     "plan_backfill",
     "plan_from_webhook",
     "preview_schedule",
+    "prune_backfills",
+    "prune_fires",
     "read_limits",
     "read_seconds_to_next_slot",
     "record_call_by_hand",

@@ -19,9 +19,11 @@ from triggers.rules.backfills import (
 )
 from triggers.services.planning import FIRED
 from triggers.services.reads import TriggerNotFound, find_trigger
+from triggers.services.retention import find_ledger_start
 from triggers.services.slots import list_slots
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound, refuse_field
+from workspaces.rules.times import render_time
 
 _TICK = dt.timedelta(microseconds=1)
 _EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -49,13 +51,15 @@ def plan_backfill(
     Raises:
         TriggerNotFound: there is none in this workspace.
         Conflict: the trigger has no schedule.
-        Unprocessable: the range is empty, reaches into the future, or holds over 10,000 slots.
+        Unprocessable: the range is empty, reaches into the future or behind the ledger's kept
+            fires, or holds over 10,000 slots.
     """
     trigger = find_trigger(workspace_id=workspace_id, trigger_id=trigger_id)
     if trigger.schedule is None:
         raise Conflict("This trigger has no schedule, so it has no slots.")
     from_at, to_at, mode = fields["from"], fields["to"], fields.get("mode", "only_missed")
     _check_range(from_at, to_at, now=now)
+    _check_ledger(trigger, from_at, now=now)
     slots = _list_range(trigger, from_at, to_at, mode=mode)
     fired = find_fired(trigger.id, slots) if mode == "only_missed" else set()
     order = fields.get("order", "oldest")
@@ -178,6 +182,15 @@ def _check_range(from_at: dt.datetime, to_at: dt.datetime, *, now: dt.datetime) 
         raise refuse_field("/from", code="out_of_range", detail="A backfill starts in 1970.")
     if from_at >= to_at:
         raise refuse_field("/from", code="out_of_order", detail="from is before to.")
+
+
+def _check_ledger(trigger: Trigger, from_at: dt.datetime, *, now: dt.datetime) -> None:
+    """Nobody knows any more which of the slots before the kept fires have fired."""
+    start = find_ledger_start(now=now)
+    # A younger trigger has lost nothing.
+    if start is not None and trigger.created_at < start and from_at < start:
+        detail = f"The ledger of fires reaches back to {render_time(start)}; begin no earlier."
+        raise refuse_field("/from", code="beyond_ledger", detail=detail)
 
 
 def _list_range(

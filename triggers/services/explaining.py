@@ -16,9 +16,11 @@ from triggers.rules.render import render_fire
 from triggers.rules.timezones import load_timezone
 from triggers.services.heartbeats import find_gap
 from triggers.services.reads import find_trigger
+from triggers.services.retention import find_ledger_start
 from triggers.services.slots import compute_next_slot, list_slots, list_slots_before
 from workspaces.rules.problems import refuse_field
 from workspaces.rules.times import render_time
+from workspaces.services import find_bound
 
 NEAREST = 2
 # Only the newest are looked at: a slot has one row by the clock, and one per backfill of it.
@@ -100,6 +102,7 @@ def _build_case(
         changed=_find_timing_change(trigger, at) if at <= now else None,
         gap=find_gap(at, now=now) if at <= now else None,
         is_owed=owed_from is not None and owed_from <= at <= now,
+        kept_since=find_ledger_start(now=now) if at <= now else None,
         rows=_read_rows(fires),
     )
 
@@ -162,11 +165,18 @@ def _find_pause(
     resumed = _read_act(following) if following and not _pauses(following) else None
     if last is not None:
         return (_read_act(last), resumed) if _pauses(last) else (None, None)
-    # Never paused nor resumed before: it is what it was made as.
+    # Never paused nor resumed before, as far as events are kept: it is what it was made as.
     was_made_active = _pauses(following) if following is not None else trigger.is_active
     if was_made_active:
         return None, None
-    return Act(by=trigger.created_by, at=trigger.created_at), resumed
+    return _find_forgotten_pause(trigger, now=now), resumed
+
+
+def _find_forgotten_pause(trigger: Trigger, *, now: dt.datetime) -> Act:
+    kept_since = find_bound("events", now=now)
+    if kept_since is None or trigger.created_at >= kept_since:
+        return Act(by=trigger.created_by, at=trigger.created_at)
+    return Act(by="whoever did it", at=kept_since, reason=trigger.pause_reason, is_earlier=True)
 
 
 def _find_timing_change(trigger: Trigger, at: dt.datetime) -> Act | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from events.rules.ids import bound_times
 from events.services import Event, list_trigger_events
 from triggers.models import Fire, Trigger
 from workspaces.rules.problems import NotFound
@@ -100,6 +101,7 @@ def list_fires(
         "cause": cause,
         "created_at__gte": since,
         "created_at__lt": until,
+        **bound_times(since, until),
     }
     return Fire.objects.filter(
         trigger_id=trigger_id,

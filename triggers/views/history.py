@@ -1,8 +1,11 @@
 """What triggers did: the events of their chains, and the ledger of their fires."""
 
+from functools import partial
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from events.rules.ids import list_windows
 from events.rules.render import render_history_event
 from events.services import Event
 from triggers import services
@@ -38,7 +41,13 @@ class TriggerRunsView(WorkspaceView):
             since=times.since,
             until=times.until,
         )
-        return paginate(request, events, render_page=_render_events, max_limit=MAX_LIMIT)
+        return paginate(
+            request,
+            events,
+            render_page=_render_events,
+            max_limit=MAX_LIMIT,
+            windows=partial(list_windows, now=self.now),
+        )
 
 
 class TriggerFiresView(WorkspaceView):

@@ -24,6 +24,7 @@ from webhooks.services.ledger import find_delivery, list_deliveries, read_payloa
 from webhooks.services.proving import SignatureRefused
 from webhooks.services.receipt import PostOnly, receive_delivery
 from webhooks.services.replay import ReplayRefused, replay_delivery
+from webhooks.services.retention import forget_requests
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.rotation import RotationOverlaps, rotate_secret
 from webhooks.services.secrets import SecretRefused, list_sealed_columns
@@ -57,6 +58,7 @@ __all__ = [
     "fetch_certificate",
     "find_delivery",
     "find_destination",
+    "forget_requests",
     "list_deliveries",
     "list_destinations",
     "list_providers",

@@ -1,11 +1,13 @@
 """Deliveries by HTTP: look at them, replay them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from events.rules.ids import list_windows
 from webhooks import services
 from webhooks.rules.render import render_delivery
 from webhooks.serializers import (
@@ -65,7 +67,11 @@ class DestinationDeliveriesView(WorkspaceView):
             until=times.until,
         )
         return paginate(
-            request, deliveries, render_page=_render_deliveries, max_limit=MAX_DELIVERIES
+            request,
+            deliveries,
+            render_page=_render_deliveries,
+            max_limit=MAX_DELIVERIES,
+            windows=partial(list_windows, now=self.now),
         )
 
 

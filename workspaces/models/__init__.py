@@ -132,3 +132,13 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workspace_id} #{self.number} {self.kind} {self.external_key}"
+
+
+class PrunedHistory(models.Model):
+    """How far back one class of history has been pruned: what is older may be gone."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    before = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} before {self.before}"

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,11 @@ from workspaces.rules.problems import refuse_field
 
 DEFAULT_LIMIT = 10
 _MAX_OFFSET = 2**31 - 1
+# Pages further down by offset read all that lies above them anyway.
+_MAX_WINDOW_OFFSET = 1000
+
+# Filters to try one after the other, each wider, for the rows behind an id (None: the newest ones).
+Windows = Callable[[UUID | None], Iterable[Mapping[str, UUID]]]
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,12 @@ def paginate(
     *,
     render_page: Callable[[list[Any]], list[dict[str, Any]]],
     max_limit: int,
+    windows: Windows | None = None,
 ) -> Response:
     """One page of ``queryset`` in the list envelope: one query, and one more for ``total``.
+
+    With ``windows``, rows are looked for within those first: a partitioned table is planned and
+    read a few partitions at a time, and whole only for a page that these cannot fill.
 
     Orders by ``-id`` whatever the queryset's own order: ids are UUIDs of version 7, so the newest
     come first, and a cursor stays stable while rows are inserted.
@@ -47,8 +56,7 @@ def paginate(
     ordered = queryset.order_by("-id")
     if page.after is not None:
         ordered = ordered.filter(id__lt=page.after)
-    # One row more than asked for says whether there is a next page.
-    rows = list(ordered[page.offset : page.offset + page.limit + 1])
+    rows = _read_rows(ordered, page, windows)
     has_more = len(rows) > page.limit
     del rows[page.limit :]
     is_by_offset = page.after is None
@@ -61,6 +69,17 @@ def paginate(
             "total": queryset.order_by().count() if page.has_total else None,
         }
     )
+
+
+def _read_rows(ordered: QuerySet[Any], page: PageRequest, windows: Windows | None) -> list[Any]:
+    """One row more than asked for, which says whether there is a next page."""
+    end = page.offset + page.limit + 1
+    if windows is not None and page.offset <= _MAX_WINDOW_OFFSET:
+        for bounds in windows(page.after):
+            rows = list(ordered.filter(**bounds)[page.offset : end])
+            if len(rows) > page.limit:
+                return rows
+    return list(ordered[page.offset : end])
 
 
 def read_page_request(request: Request, *, max_limit: int) -> PageRequest:

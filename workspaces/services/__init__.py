@@ -34,6 +34,12 @@ from workspaces.services.reencryption import (
     count_by_key,
     reencrypt_column,
 )
+from workspaces.services.retention import (
+    delete_in_batches,
+    find_bound,
+    note_pruned,
+    read_pruned_before,
+)
 from workspaces.services.revisions import record_revision
 from workspaces.services.together import Claim, Together, write_together
 from workspaces.services.workspaces import (
@@ -72,10 +78,12 @@ __all__ = [
     "create_api_key",
     "create_workspace",
     "decrypt_secret",
+    "delete_in_batches",
     "delete_workspace",
     "encrypt_secret",
     "find_api_key",
     "find_archived",
+    "find_bound",
     "find_workspace",
     "has_records",
     "insert_row",
@@ -86,9 +94,11 @@ __all__ = [
     "mint_api_key",
     "mint_ids_of",
     "new_id",
+    "note_pruned",
     "open_prepared_cursor",
     "read_now",
     "read_plan",
+    "read_pruned_before",
     "record_revision",
     "reencrypt_column",
     "refuse_archived",
