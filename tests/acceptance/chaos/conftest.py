@@ -39,16 +39,13 @@ class Chaos:
 
     def find_web_processes(self) -> list[int]:
         """The processes that serve; not the one that watches over them."""
-        (master, *_), everything = self._split_web()
-        return [pid for pid in everything if pid != master]
+        masters = self.find_web_masters()
+        return [pid for pid in self.stack.find_processes("granian") if pid not in masters]
 
-    def find_web_master(self) -> int:
-        return self._split_web()[0][0]
-
-    def _split_web(self) -> tuple[list[int], list[int]]:
-        everything = sorted(self.stack.find_processes("granian"))
-        parents = {pid: _read_parent(pid) for pid in everything}
-        return [pid for pid in everything if parents[pid] not in everything], everything
+    def find_web_masters(self) -> list[int]:
+        """One, or none while the supervisor starts another."""
+        pids = self.stack.find_processes("granian")
+        return [pid for pid in pids if _read_parent(pid) not in pids]
 
     def wait_until_well(self, *, seconds: float) -> float:
         """Two Beats tick, two workers of each kind stand and the web serves; after how many

@@ -35,7 +35,7 @@ def make_scene(chaos: Chaos) -> tuple[list[str], list[dict[str, Any]], Target]:
 
 def find_programs(chaos: Chaos) -> set[int]:
     """Every process of ours that a trouble with Postgres might end."""
-    return {*chaos.stack.find_processes("faulty"), chaos.find_web_master()}
+    return {*chaos.stack.find_processes("faulty"), *chaos.find_web_masters()}
 
 
 def answers_again(load: Load, since: float) -> float | None:
