@@ -5,6 +5,8 @@
 # make test       the tests; ARGS="tests/runs -x" narrows them down
 # make check      everything that CI checks
 # make zones      the schedules' rules in every time zone, at every change of clocks from 1990 to 2037
+# make chaos      the whole fault suite, under 45 minutes; CHAOS_SEED=… makes the same choices again
+# make soak       an hour at half load (SOAK_SECONDS); memory, dead tuples and latency stay
 # make bench      the benchmarks, into benchmarks/RESULTS.md; ARGS="runs" narrows them down
 # make fmt        format, and mend what ruff can mend
 # make lock       lock the dependencies of pyproject.toml anew
@@ -12,7 +14,7 @@
 # Settings (PORT, CLOCKHOOK_DATA, DATABASE_URL, REDIS_URL …) come from the environment: see README.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup setup-dev test check check-django zones bench fmt lock
+.PHONY: help run demo setup setup-dev test check check-django zones chaos soak bench fmt lock
 .NOTPARALLEL:
 # A recipe is one program, so that a SIGTERM to make reaches it; paths are relative, so that the
 # checkout may lie under a path with spaces. Installed scripts are run as modules: their first line
@@ -20,6 +22,9 @@
 
 PY := .venv/bin/python
 STACK := $(PY) -m config.stack
+# Where the rows of the fault matrix are, docs/faults.md says.
+FAULTS := tests/acceptance/chaos tests/acceptance/test_faults.py tests/acceptance/test_shutdown.py \
+	tests/acceptance/test_edits.py tests/webhooks/test_disk_full.py tests/webhooks/test_retries.py
 # Those checks look at an installation behind HTTPS.
 CHECK_ENV := CLOCKHOOK_PUBLIC_URL=https://clockhook.example
 
@@ -54,6 +59,12 @@ check-django:
 
 zones: setup-dev
 	@ZONES=all exec $(PY) -m pytest -p no:randomly tests/triggers/test_zones.py $(ARGS)
+
+chaos: setup-dev
+	@exec $(STACK) exec -- $(PY) -m pytest -p no:randomly -m 'not soak' $(FAULTS) $(ARGS)
+
+soak: setup-dev
+	@exec $(STACK) exec -- $(PY) -m pytest -p no:randomly -m soak tests/acceptance/chaos/test_soak.py $(ARGS)
 
 bench: setup
 	@exec $(STACK) exec --durable -- $(PY) -m benchmarks $(ARGS)
