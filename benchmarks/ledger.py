@@ -182,11 +182,12 @@ def _check_chain(chain_id: str, events: Sequence[EventRow]) -> Iterator[Fault]:
 def _leads_to_root(event: EventRow, by_id: Mapping[str, EventRow]) -> bool:
     """False for a circle; a missing parent is another fault."""
     seen: set[str] = set()
-    while event.parent_id in by_id:
-        if event.id in seen:
+    parent = by_id.get(event.parent_id or "")
+    while parent is not None:
+        if parent.id in seen:
             return False
-        seen.add(event.id)
-        event = by_id[event.parent_id]
+        seen.add(parent.id)
+        parent = by_id.get(parent.parent_id or "")
     return True
 
 

@@ -27,7 +27,7 @@ import pytest
 import redis
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-READY_SECONDS = 120
+READY_SECONDS = 240
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
