@@ -6,7 +6,7 @@ meanwhile. All of it is pure; ``read_ledger`` fetches the rows.
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from benchmarks.ledger_rows import (
     Acknowledged,
@@ -45,6 +45,7 @@ def find_faults(
     acknowledged: Iterable[Acknowledged] = (),
     calendar: Mapping[str, Iterable[dt.datetime]] | None = None,
     executions: Mapping[str, Sequence[int]] | None = None,
+    executed_by: Collection[str] | None = None,
     has_process_died: bool = True,
     has_zombie: bool = False,
     is_complete: bool = True,
@@ -52,8 +53,9 @@ def find_faults(
     """Whatever is wrong, nothing if nothing is.
 
     ``calendar``: per trigger the slots that had to fire, and no others. ``executions``: per run the
-    attempts that a counting target saw, in the order in which they came. ``has_process_died``: an
-    attempt may have ended before its target saw it; ``has_zombie``: one may come late.
+    attempts that a counting target saw, in the order in which they came; ``executed_by``: the
+    triggers whose runs it must have seen, None for all. ``has_process_died``: an attempt may have
+    ended before its target saw it; ``has_zombie``: one may come late.
     ``is_complete``: every run is expected to have ended.
     """
     return [
@@ -64,7 +66,14 @@ def find_faults(
         *(check_calendar(ledger, calendar) if calendar is not None else ()),
         *(
             check_executions(
-                ledger, executions, has_process_died=has_process_died, has_zombie=has_zombie
+                [
+                    run
+                    for run in ledger.runs
+                    if executed_by is None or run.trigger_id in executed_by
+                ],
+                executions,
+                has_process_died=has_process_died,
+                has_zombie=has_zombie,
             )
             if executions is not None
             else ()
@@ -211,7 +220,7 @@ def check_calendar(
 
 
 def check_executions(
-    ledger: Ledger,
+    runs: Sequence[RunRow],
     executions: Mapping[str, Sequence[int]],
     *,
     has_process_died: bool,
@@ -222,10 +231,9 @@ def check_executions(
 
     Where no process died, every attempt that was begun was seen.
     """
-    runs = {run.id: run for run in ledger.runs}
-    for run_id in executions.keys() - runs.keys():
+    for run_id in executions.keys() - {run.id for run in runs}:
         yield Fault("executed_unknown", run_id, "the target saw it, and there is no such run")
-    for run in ledger.runs:
+    for run in runs:
         seen = list(executions.get(run.id, ()))
         if run.status == "completed" and not seen:
             yield Fault("not_executed", run.id, "completed, and its target never saw it")

@@ -260,3 +260,8 @@ def test_a_run_that_waits_is_no_fault_unless_it_had_to_end() -> None:
     ledger = build_ledger()
     leave_a_run_running(ledger)
     assert find_kinds(ledger, is_complete=False) == set()
+
+
+def test_only_the_runs_of_a_target_are_looked_for_there() -> None:
+    assert find_kinds(build_ledger(), executions={}, executed_by=["another"]) == set()
+    assert "executed_unknown" in find_kinds(build_ledger(), executed_by=["another"])

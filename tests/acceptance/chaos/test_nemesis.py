@@ -124,7 +124,14 @@ def test_nothing_is_lost_or_doubled_whatever_happens(
     done = ", ".join(f"{name} {count}" for name, count in sorted(nemesis.done.items()))
     note(f"{load.count} accepted, {broken} requests without an answer, well after {well:.1f} s")
     note(f"faults: {done}")
-    check_ledger(chaos.stack, ids, load.acknowledged, executions=target.seen, has_zombie=True)
+    check_ledger(
+        chaos.stack,
+        ids,
+        load.acknowledged,
+        executions=target.seen,
+        executed_by=ids[1:],
+        has_zombie=True,
+    )
     check_minutes(chaos, clock["id"])
     target.close()
 

@@ -77,7 +77,12 @@ def test_f7_f9_redis_away_under_load(
         f" (before {usual * 1000:.0f}); all {load.count} done {recovered:.1f} s after its return"
     )
     check_ledger(
-        chaos.stack, trigger_ids, load.acknowledged, executions=None, has_process_died=False
+        chaos.stack,
+        trigger_ids,
+        load.acknowledged,
+        executions=target.seen,
+        executed_by=trigger_ids[1:],
+        has_process_died=False,
     )
     assert count_statuses(load.answers).keys() == {200}
     assert recovered <= 30

@@ -77,5 +77,12 @@ def test_f24_an_hour_at_half_load(stack: Stack, note: Callable[[str], None]) -> 
     assert last <= 1.2 * first
     assert memory[-1] <= 1.1 * memory[0]
     assert max(dead[-15:]) <= 1.5 * max(dead[:15]) + 1000
-    check_ledger(stack, ids, load.acknowledged, executions=None, has_process_died=False)
+    check_ledger(
+        stack,
+        ids,
+        load.acknowledged,
+        executions=target.seen,
+        executed_by=ids[1:],
+        has_process_died=False,
+    )
     target.close()
