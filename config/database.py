@@ -1,14 +1,16 @@
-"""Connections that give up on a Postgres that has gone mute.
+"""Connections that give up on a Postgres that has gone mute, and pools that never give it up.
 
 ``statement_timeout`` is the server's: a server that is frozen, or behind a network that swallows
 packets, never gets to it, and the driver itself waits for ever.
 """
 
+import threading
 import time
 from collections.abc import Generator
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
+import psycopg_pool
 from psycopg.waiting import READY_NONE
 
 _Result = TypeVar("_Result")
@@ -66,3 +68,22 @@ def _give_up_after(
     except StopIteration as end:
         result: _Result = end.value
         return result
+
+
+_resizing = threading.Lock()
+
+
+def keep_reconnecting(pool: psycopg_pool.ConnectionPool[Any]) -> None:
+    """A pool's ``reconnect_failed``: try again, so that its least size is never given up.
+
+    By itself a pool that has lost all of its connections waits to be asked for one. But who asked
+    while Postgres was away still counts as waiting; once these are ``max_waiting``, everybody is
+    turned away before the pool thinks of connecting, for ever.
+    """
+    with _resizing:
+        if pool.closed or pool.get_stats()["pool_size"] >= pool.min_size:
+            return
+        # Growing by one is what starts an attempt.
+        least, most = pool.min_size, pool.max_size
+        pool.resize(least - 1, most)
+        pool.resize(least, most)

@@ -13,7 +13,7 @@ from kombu import Queue
 
 from config import environment
 from config.admin_settings import *  # noqa: F403 - settings are the names of this module
-from config.database import BoundedConnection, WebConnection
+from config.database import BoundedConnection, WebConnection, keep_reconnecting
 
 # Time zones are those of the locked tzdata package in every process, never the host's own.
 zoneinfo.reset_tzpath(())
@@ -163,6 +163,7 @@ def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
             "timeout": 1 if role == "web" else 5,
             "max_waiting": 2 * slots,
             "reconnect_timeout": 4,
+            "reconnect_failed": keep_reconnecting,
             "connection_class": WebConnection if role == "web" else BoundedConnection,
         }
     return {

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import psycopg
+import psycopg_pool
 import pytest
 
 from config import database
@@ -74,3 +75,38 @@ def test_a_pipeline_gives_up_too(proxy: Proxy) -> None:
         with pytest.raises(psycopg.OperationalError), connection.pipeline():
             connection.execute("SELECT 1")
         assert connection.closed
+
+
+@pytest.mark.parametrize("seconds", [0.5, 2.5])
+def test_a_pool_that_lost_everything_under_load_finds_postgres_again(
+    proxy: Proxy, seconds: float
+) -> None:
+    user = psycopg.conninfo.conninfo_to_dict(os.environ["DATABASE_URL"]).get("user", "clockhook")
+    pool = psycopg_pool.ConnectionPool(
+        f"postgresql://{user}@127.0.0.1:{proxy.port}/postgres",
+        min_size=1,
+        max_size=3,
+        max_waiting=2,
+        timeout=0.1,
+        reconnect_timeout=1,
+        check=psycopg_pool.ConnectionPool.check_connection,
+        reconnect_failed=database.keep_reconnecting,
+        open=True,
+    )
+    pool.wait(5)
+    with pool:
+        with proxy.broken(Mode.CUT):
+            ends_at = time.monotonic() + seconds
+            while time.monotonic() < ends_at:
+                with pytest.raises(psycopg.OperationalError), pool.connection():
+                    pass
+                time.sleep(0.01)
+        deadline = time.monotonic() + 4
+        while True:
+            try:
+                with pool.connection() as connection:
+                    assert connection.execute("SELECT 1").fetchone() == (1,)
+                break
+            except (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests):
+                assert time.monotonic() < deadline, "the pool has given up"
+                time.sleep(0.05)
