@@ -19,12 +19,15 @@ SPREAD_SECONDS = 0.4
 
 
 def make_due(stack: Stack, action_id: str, slot: dt.datetime) -> list[dict[str, Any]]:
-    return [
-        stack.make_trigger(
-            action_id, schedule=f"@at {slot:%Y-%m-%dT%H:%M:%SZ}", input_template={"version": 1}
-        )
-        for _ in range(TRIGGERS)
-    ]
+    schedule = f"@at {slot:%Y-%m-%dT%H:%M:%SZ}"
+    with ThreadPoolExecutor(8) as makers:
+        made = [
+            makers.submit(
+                stack.make_trigger, action_id, schedule=schedule, input_template={"version": 1}
+            )
+            for _ in range(TRIGGERS)
+        ]
+        return [trigger.result() for trigger in made]
 
 
 def count_fires(stack: Stack, trigger_id: str) -> int:
