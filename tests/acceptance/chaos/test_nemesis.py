@@ -155,8 +155,31 @@ def check_minutes(chaos: Chaos, trigger_id: str) -> None:
     assert count == distinct == minutes
 
 
+def restart_web(chaos: Chaos) -> None:
+    """Granian's own way, its workers in turn: SIGHUP to its master."""
+    old = set(chaos.find_web_processes())
+    (master,) = chaos.find_web_masters()
+    os.kill(master, signal.SIGHUP)
+    wait_until(
+        lambda: (new := set(chaos.find_web_processes())) and not old & new,
+        seconds=60,
+        what="other web processes",
+    )
+    chaos.wait_until_well(seconds=60)
+
+
+def restart_celery(chaos: Chaos) -> None:
+    """Workers and a Beat, one after the other: SIGTERM, and the supervisor starts another."""
+    for word in ("instant@", "network@", "beat", "instant2@", "network2@"):
+        for pid in chaos.stack.find_processes("faulty", f" {word}")[:1]:
+            os.kill(pid, signal.SIGTERM)
+        time.sleep(1)
+        chaos.wait_until_well(seconds=60)
+
+
 @pytest.mark.timeout(400)
-def test_f16_everything_restarted_in_turn(chaos: Chaos, note: Note) -> None:
+@pytest.mark.parametrize("restart", [restart_celery, restart_web])
+def test_f16_restarted_in_turn(chaos: Chaos, restart: Callable[[Chaos], None], note: Note) -> None:
     """Asked to stop, everything finishes what it has in hand: no caller sees an error."""
     target = Target(lambda *_: time.sleep(0.5))
     trigger = chaos.stack.make_trigger(target.make_action(chaos.stack))
@@ -164,20 +187,7 @@ def test_f16_everything_restarted_in_turn(chaos: Chaos, note: Note) -> None:
     load = Load([destination], rate=10, name="f16", is_kept_alive=False, is_patient=False)
     with load.running():
         time.sleep(2)
-        old = chaos.find_web_processes()
-        # Granian's word for a restart of its workers in turn; the socket stays open.
-        (master,) = chaos.find_web_masters()
-        os.kill(master, signal.SIGHUP)
-        wait_until(
-            lambda: chaos.find_web_processes() and not set(old) & set(chaos.find_web_processes()),
-            seconds=60,
-            what="other web processes",
-        )
-        for word in ("instant@", "network@", "beat", "instant2@", "network2@"):
-            for pid in chaos.stack.find_processes("faulty", f" {word}")[:1]:
-                os.kill(pid, signal.SIGTERM)
-            time.sleep(1)
-            chaos.wait_until_well(seconds=60)
+        restart(chaos)
     wait_until_ended(chaos.stack, [trigger["id"]], seconds=60)
     statuses = count_statuses(load.answers)
     note(f"answers {statuses}, p99 {find_p99(load.answers) * 1000:.0f} ms")
