@@ -7,6 +7,8 @@
 # make zones      the schedules' rules in every time zone, at every change of clocks from 1990 to 2037
 # make oracles    the vendors' own SDKs, in .venv/oracles, as judges of how we verify and sign
 # make junk       10,000 requests of junk at the receiver: answers, times, memory
+# make chaos      the whole fault suite, under 45 minutes; CHAOS_SEED=… makes the same choices again
+# make soak       an hour at half load (SOAK_SECONDS); memory, dead tuples and latency stay
 # make bench      the benchmarks, into benchmarks/RESULTS.md; ARGS="runs" narrows them down
 # make fmt        format, and mend what ruff can mend
 # make lock       lock the dependencies of pyproject.toml anew
@@ -14,7 +16,8 @@
 # Settings (PORT, CLOCKHOOK_DATA, DATABASE_URL, REDIS_URL …) come from the environment: see README.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup setup-dev test check check-django zones oracles junk bench fmt lock
+.PHONY: help run demo setup setup-dev test check check-django zones oracles junk chaos soak
+.PHONY: bench fmt lock
 .NOTPARALLEL:
 # A recipe is one program, so that a SIGTERM to make reaches it; paths are relative, so that the
 # checkout may lie under a path with spaces. Installed scripts are run as modules: their first line
@@ -22,6 +25,9 @@
 
 PY := .venv/bin/python
 STACK := $(PY) -m config.stack
+# Where the rows of the fault matrix are, docs/faults.md says.
+FAULTS := tests/acceptance/chaos tests/acceptance/test_faults.py tests/acceptance/test_shutdown.py \
+	tests/acceptance/test_edits.py tests/webhooks/test_disk_full.py tests/webhooks/test_retries.py
 # Those checks look at an installation behind HTTPS.
 CHECK_ENV := CLOCKHOOK_PUBLIC_URL=https://clockhook.example
 
@@ -63,6 +69,12 @@ oracles: setup-dev
 
 junk: setup-dev
 	@JUNK=10000 exec $(STACK) exec -- $(PY) -m pytest -p no:randomly -p no:logging -s tests/webhooks/test_junk.py $(ARGS)
+
+chaos: setup-dev
+	@exec $(STACK) exec -- $(PY) -m pytest -p no:randomly -m 'not soak' $(FAULTS) $(ARGS)
+
+soak: setup-dev
+	@exec $(STACK) exec -- $(PY) -m pytest -p no:randomly -m soak tests/acceptance/chaos/test_soak.py $(ARGS)
 
 bench: setup
 	@exec $(STACK) exec --durable -- $(PY) -m benchmarks $(ARGS)

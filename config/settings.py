@@ -13,6 +13,7 @@ from kombu import Queue
 
 from config import environment, periodic
 from config.admin_settings import *  # noqa: F403 - settings are the names of this module
+from config.database import BoundedConnection, WebConnection, keep_reconnecting
 from config.history_settings import *  # noqa: F403 - as above
 
 # Time zones are those of the locked tzdata package in every process, never the host's own.
@@ -156,7 +157,9 @@ def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
         f"-c statement_timeout={statement_timeout} -c lock_timeout=2s"
         " -c idle_in_transaction_session_timeout=10s"
     )
-    options: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 5000, **parts}
+    # A server that is gone without a word is noticed within 11 s, also by who only listens.
+    alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+    options: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 5000, **alive, **parts}
     # Only cursors that ask for it prepare (`workspaces.services.open_prepared_cursor`).
     options["prepare_threshold"] = 5
     if role:
@@ -167,6 +170,8 @@ def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
             "timeout": 1 if role == "web" else 5,
             "max_waiting": 2 * slots,
             "reconnect_timeout": 4,
+            "reconnect_failed": keep_reconnecting,
+            "connection_class": WebConnection if role == "web" else BoundedConnection,
         }
     return {
         "ENGINE": "config.postgres",

@@ -14,7 +14,8 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +27,7 @@ import pytest
 import redis
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
-READY_SECONDS = 120
+READY_SECONDS = 240
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
@@ -182,33 +183,43 @@ def run_command(
     )
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    data = tmp_path_factory.mktemp("stack") / "a data folder"
+@contextmanager
+def open_stack(
+    folder: Path, *command: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
+    """A whole stack with its data below ``folder``, started by ``python -m <command>``."""
+    data = folder / "a data folder"
     own = ("DATABASE_URL", "REDIS_URL", "CLOCKHOOK_SECRET_KEY", "CLOCKHOOK_ENCRYPTION_KEYS")
-    environment = {name: value for name, value in os.environ.items() if name not in own}
-    environment |= {
+    env = {name: value for name, value in os.environ.items() if name not in own}
+    env |= {
         "CLOCKHOOK_DATA": str(data),
         "PORT": str(find_free_port()),
         "CLOCKHOOK_ALLOW_PRIVATE_TARGETS": "1",
         "CLOCKHOOK_CONSOLE_CALLS_FILE": str(data.parent / "calls.jsonl"),
+        **(environment or {}),
     }
     log = data.parent / "stack.log"
     with log.open("wb") as output:
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "config.stack", "run"],
+            [sys.executable, "-m", *command],
             cwd=CHECKOUT,
-            env=environment,
+            env=env,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
-        stack = _wait_for_stack(supervisor, environment, log)
+        stack = _wait_for_stack(supervisor, env, log)
         yield stack
         stack.client.close()
     finally:
         supervisor.send_signal(signal.SIGTERM)
         supervisor.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with open_stack(tmp_path_factory.mktemp("stack"), "config.stack", "run") as stack:
+        yield stack
 
 
 def _wait_for_stack(

@@ -7,6 +7,7 @@ import pytest
 import redis
 from kombu import Connection
 
+from config.database import BoundedConnection
 from config.settings import read_database, translate_redis_url
 from config.stack import postgres, valkey
 
@@ -39,6 +40,7 @@ def test_every_served_role_has_a_small_pool_that_reconnects_soon(role: str) -> N
 
     assert pool["max_size"] == 5
     assert pool["reconnect_timeout"] == 4
+    assert issubclass(pool["connection_class"], BoundedConnection)
 
 
 def test_an_embedded_valkey_is_found_by_redis_py_and_by_kombu() -> None:

@@ -16,10 +16,12 @@ LEADER_PING_SECONDS = 5.0
 
 
 def open_session() -> psycopg.Connection[Any]:
-    """A connection beside Django's pool, for locks that belong to a session."""
+    """A connection beside Django's pool, of the pool's kind, for locks that belong to a session."""
     parameters = connection.get_connection_params()
     parameters.pop("cursor_factory", None)
-    return psycopg.connect(**parameters, autocommit=True)
+    pool = connection.settings_dict["OPTIONS"].get("pool", {})
+    kind: type[psycopg.Connection[Any]] = pool.get("connection_class", psycopg.Connection)
+    return kind.connect(**parameters, autocommit=True)
 
 
 class Leadership:

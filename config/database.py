@@ -1,0 +1,89 @@
+"""Connections that give up on a Postgres that has gone mute, and pools that never give it up.
+
+``statement_timeout`` is the server's: a server that is frozen, or behind a network that swallows
+packets, never gets to it, and the driver itself waits for ever.
+"""
+
+import threading
+import time
+from collections.abc import Generator
+from typing import Any, ClassVar, TypeVar
+
+import psycopg
+import psycopg_pool
+from psycopg.waiting import READY_NONE
+
+_Result = TypeVar("_Result")
+
+# Once a wait was in vain, others need not find out at the same length, until something answers.
+MUTE_SECONDS = 1.0
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """Waits for an answer no longer than ``answer_seconds``, then is closed and raises
+    ``OperationalError``.
+
+    While nothing has answered since such an end, anywhere in this process, it waits for
+    ``MUTE_SECONDS`` only.
+    """
+
+    answer_seconds: ClassVar[float] = 35.0
+    _is_mute: ClassVar[bool] = False
+
+    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+        is_mute = BoundedConnection._is_mute
+        seconds = MUTE_SECONDS if is_mute else self.answer_seconds
+        try:
+            answer = super().wait(_give_up_after(gen, seconds), *args, **kwargs)
+        except _NoAnswer:
+            BoundedConnection._is_mute = True
+            self.close()
+            raise
+        if is_mute:
+            BoundedConnection._is_mute = False
+        return answer
+
+
+class WebConnection(BoundedConnection):
+    """A request's: a second past its statement timeout of 5 s."""
+
+    answer_seconds = 6.0
+
+
+class _NoAnswer(psycopg.OperationalError):
+    """The server has not answered in time."""
+
+
+def _give_up_after(
+    generator: Generator[Any, Any, _Result], seconds: float
+) -> Generator[Any, Any, _Result]:
+    ends_at = time.monotonic() + seconds
+    try:
+        wanted = next(generator)
+        while True:
+            ready = yield wanted
+            if ready == READY_NONE and time.monotonic() >= ends_at:
+                raise _NoAnswer(f"no answer within {seconds:g} s")
+            wanted = generator.send(ready)
+    except StopIteration as end:
+        result: _Result = end.value
+        return result
+
+
+_resizing = threading.Lock()
+
+
+def keep_reconnecting(pool: psycopg_pool.ConnectionPool[Any]) -> None:
+    """A pool's ``reconnect_failed``: try again, so that its least size is never given up.
+
+    By itself a pool that has lost all of its connections waits to be asked for one. But who asked
+    while Postgres was away still counts as waiting; once these are ``max_waiting``, everybody is
+    turned away before the pool thinks of connecting, for ever.
+    """
+    with _resizing:
+        if pool.closed or pool.get_stats()["pool_size"] >= pool.min_size:
+            return
+        # Growing by one is what starts an attempt.
+        least, most = pool.min_size, pool.max_size
+        pool.resize(least - 1, most)
+        pool.resize(least, most)
