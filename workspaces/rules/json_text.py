@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import accumulate, islice
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
@@ -17,6 +18,9 @@ MAX_INTEGER = 2**63 - 1
 # A string that is never closed reaches to the end: so the scan stays linear on any input.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+# An opening bracket is a step up, a closing one a step down, as signed bytes.
+_STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")
+_PIECE, _BEGINNING = 4096, 16 * 1024
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -69,23 +73,24 @@ def _find_unstorable_member(value: Any) -> str | None:
 
 
 def _refuse_deep_nesting(raw: bytes, max_depth: int) -> None:
-    """Before any parser recurses. Each pass peels the innermost brackets, at the speed of C."""
+    """Before any parser recurses. Levels are counted at the speed of C, up to the first that is too
+    deep.
+    """
     if raw.count(b"[") + raw.count(b"{") <= max_depth:
         return
-    brackets = _STRING.sub(b"", raw).translate(None, _ALL_BUT_BRACKETS)
-    for _ in range(max_depth):
-        peeled = brackets.replace(b"[]", b"").replace(b"{}", b"")
-        if len(peeled) == len(brackets):
-            break
-        brackets = peeled
-    # What is left of balanced brackets is deeper; a few that never match are for the parser.
-    left = brackets.count(b"[") + brackets.count(b"{")
-    if left > max_depth or (brackets and _peels(brackets)):
-        raise MalformedJson("too_deep", f"The body is nested more than {max_depth} levels deep.")
+    # Junk shows itself at its beginning; the rest is looked through for what does not.
+    if _is_deep(raw[:_BEGINNING], max_depth) or _is_deep(raw, max_depth):
+        detail = f"The body is nested more than {max_depth} levels deep."
+        raise MalformedJson("too_deep", detail)
 
 
-def _peels(brackets: bytes) -> bool:
-    return b"[]" in brackets or b"{}" in brackets
+def _is_deep(raw: bytes, max_depth: int) -> bool:
+    steps = _STRING.sub(b"", raw).translate(_STEPS, _ALL_BUT_BRACKETS)
+    levels = accumulate(memoryview(steps).cast("b"))
+    while piece := list(islice(levels, _PIECE)):
+        if max(piece) > max_depth:
+            return True
+    return False
 
 
 def _walk_texts(value: Any) -> Iterator[str]:
