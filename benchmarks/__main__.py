@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--ingest-seconds", type=int, default=10)
     parser.add_argument("--times", type=int, default=3, help="how often Beats are measured")
     parser.add_argument("--many", action="store_true", help="also 100,000 due of 1,000,000")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="events of the history")
+    parser.add_argument("--rows", type=int, default=1_200_000, help="events of the history")
     arguments = parser.parse_args()
     run.run_benchmarks(
         arguments.names or run.NAMES,

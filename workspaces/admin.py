@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from workspaces.models import ApiKey, Plan, Revision, Workspace
+from workspaces.models import ApiKey, Plan, PrunedHistory, Revision, Workspace
 from workspaces.rules.callers import OPERATOR_SCOPE, WORKSPACE_SCOPES, Caller
 from workspaces.services import (
     SYSTEM_SLUG,
@@ -204,6 +204,13 @@ class RevisionAdmin(ReadOnlyAdmin[Revision]):
     list_select_related = ("workspace",)
     id_fields = ()
     exact_fields = ("external_key",)
+
+
+@admin.register(PrunedHistory)
+class PrunedHistoryAdmin(ReadOnlyAdmin[PrunedHistory]):
+    list_display = ("name", "before")
+    ordering = ("name",)
+    id_fields = ()
 
 
 def _is_system(workspace: Workspace | None) -> bool:

@@ -86,9 +86,9 @@ def test_migrations_are_compared_with_the_code(client: Client) -> None:
     health._confirm_migrations.cache_clear()
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM django_migrations WHERE app = 'workspaces' AND name LIKE '0002%'"
+            "DELETE FROM django_migrations WHERE app = 'workspaces' AND name LIKE '0003%'"
         )
-    assert _read(client, 503)["migrations"]["missing"] == ["workspaces.0002_seeds"]
+    assert _read(client, 503)["migrations"]["missing"] == ["workspaces.0003_pruned_history"]
 
 
 @pytest.mark.parametrize(("days", "status"), [(7, 200), (6, 503), (0, 503)])
