@@ -119,6 +119,26 @@ def test_a_commit_that_comes_through_late_is_found_by_its_ids(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_commit_that_comes_through_late_stands_although_the_destination_was_closed(
+    sender: Sender,
+    destination: Destination,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def close_destination(seconds: float) -> None:
+        Destination.objects.update(is_active=False)
+
+    monkeypatch.setattr(
+        acceptance, "run_with_retries", partial(run_with_retries, pause=close_destination)
+    )
+    monkeypatch.setattr(acceptance, "_find_earlier", lambda knock: None)
+    with lose_commits(1, happens=True):
+        answer = sender.post(destination, key="evt-1")
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["run_id"] == str(Run.objects.get().id)
+    assert Delivery.objects.get().status == "accepted"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_failed_commit_is_made_again(
     sender: Sender, destination: Destination, pauses: list[float]
 ) -> None:

@@ -217,8 +217,11 @@ def _settle_duplicate(arrival: Arrival, first: FirstDelivery) -> Receipt:
 def _find_earlier(knock: Knock) -> Receipt | None:
     """The receipt of an attempt that had been committed, although it seemed to fail."""
     delivery = Delivery.objects.filter(id=knock.ids.delivery_id).first()
-    if delivery is None:
-        return None
+    return None if delivery is None else read_receipt(knock, delivery)
+
+
+def read_receipt(knock: Knock, delivery: Delivery) -> Receipt:
+    """What the delivery's row says was answered."""
     first_event_id = (delivery.event_data or {}).get("first_event_id")
     return _build_receipt(
         knock,

@@ -7,9 +7,9 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from webhooks.models import Delivery
-from webhooks.rules.ledger import ACCEPTED, DUPLICATE, IGNORED
+from webhooks.rules.ledger import ACCEPTED, CHALLENGE, DUPLICATE, IGNORED, REJECTED
 from webhooks.rules.outcomes import FIRED, Outcome, count_outcomes, read_outcome, summarize
-from webhooks.services.acceptance import Receipt
+from webhooks.services.acceptance import Receipt, read_receipt
 from webhooks.services.currency import check_target
 from webhooks.services.elements import Element, fire_elements, understand_elements
 from webhooks.services.ledger import Entry, Knock, write_entry
@@ -50,11 +50,11 @@ def _commit(knock: Knock, elements: tuple[Element, ...], attempt: int) -> Receip
     """One attempt. A commit whose answer was lost is found by its ids and never made again."""
     try:
         with transaction.atomic():
-            earlier = _find_earlier(knock) if attempt > 1 else None
+            earlier = find_earlier(knock) if attempt > 1 else None
             return earlier or _settle(knock, elements)
     except IntegrityError:
         # The earlier commit was still on its way when this attempt looked for it.
-        earlier = _find_earlier(knock) if attempt > 1 else None
+        earlier = find_earlier(knock) if attempt > 1 else None
         if earlier is None:
             raise
         return earlier
@@ -106,12 +106,17 @@ def _list_notes(elements: tuple[Element, ...]) -> tuple[str, ...]:
     return tuple(notes[:_MAX_NOTES])
 
 
-def _find_earlier(knock: Knock) -> Receipt | None:
-    """The receipt of an attempt that had been committed, although it seemed to fail."""
-    delivery = Delivery.objects.filter(id=knock.ids.delivery_id).first()
+def find_earlier(knock: Knock) -> Receipt | None:
+    """The receipt of an attempt, of a batch or a single delivery, that had been committed although
+    it seemed to fail.
+    """
+    rows = Delivery.objects.filter(id=knock.ids.delivery_id)
+    delivery = rows.exclude(status__in=[REJECTED, CHALLENGE]).first()
     if delivery is None:
         return None
-    return _build_receipt(knock, [read_outcome(row) for row in delivery.elements or []])
+    if delivery.elements is None:
+        return read_receipt(knock, delivery)
+    return _build_receipt(knock, [read_outcome(row) for row in delivery.elements])
 
 
 def _build_receipt(knock: Knock, outcomes: list[Outcome]) -> Receipt:

@@ -22,7 +22,7 @@ from webhooks.services.acceptance import (
     ignore_delivery,
 )
 from webhooks.services.arrivals import Arrival
-from webhooks.services.batches import accept_batch
+from webhooks.services.batches import accept_batch, find_earlier
 from webhooks.services.challenges import ask_unsigned, record_challenge
 from webhooks.services.currency import (
     TargetChanged,
@@ -100,6 +100,10 @@ def receive_delivery(
             knock = Knock(request=request, target=target, now=now, started=started, ids=ids)
             return _answer(knock, is_first_look=look == 0)
         except TargetChanged:
+            # An attempt whose commit only seemed to fail stands, whatever was changed after it.
+            earlier = find_earlier(knock)
+            if earlier is not None:
+                return earlier
             target = _find(partial(find_target, destination_id, workspace_id=workspace_id))
     raise DatabaseAway
 
