@@ -64,8 +64,9 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def held_connection() -> Iterator[None]:
+def held_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A request gives its connection back; here it holds the test's own transaction."""
+    monkeypatch.setattr("config.hooks.close_old_connections", lambda: None)
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
