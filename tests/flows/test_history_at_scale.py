@@ -42,7 +42,7 @@ def action() -> Action:
 
 
 def empty(table: str) -> None:
-    """Give the table new files until the test's end: what earlier tests undid still lies in its own,
+    """Give the table new files until the test ends: what earlier tests undid lies in its own ones,
     and a scan looks at all of that.
     """
     with connection.cursor() as cursor:
