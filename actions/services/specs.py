@@ -1,6 +1,7 @@
 """An action as other rooms see it: a frozen value, read in one query."""
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,14 @@ from actions.models import Action
 from actions.rules.retry import DEFAULT_RETRY, RetryPolicy, choose_retry
 from actions.rules.schemas import find_schema_errors
 from workspaces.rules.problems import FieldError, NotFound, Unprocessable
+from workspaces.services import open_prepared_cursor
 
+_LOAD = """
+SELECT a.id, a.workspace_id, w.name, w.slug, a.name, a.action_type, a.config, a.input_schema,
+    a.retry, a.timeout_seconds, a.max_concurrency, a.enabled, a.secret_config
+FROM actions_action a JOIN workspaces_workspace w ON w.id = a.workspace_id
+WHERE a.id = ANY(%s::uuid[])
+"""
 _ANY_OBJECT = {"type": "object"}
 
 
@@ -62,8 +70,10 @@ def find_action(*, workspace_id: UUID, action_id: UUID) -> ActionSpec:
 
 def load_actions(action_ids: Iterable[UUID]) -> dict[UUID, ActionSpec]:
     """The actions that exist among these ids, disabled ones too; one query for any number."""
-    rows = _read_rows().filter(pk__in=set(action_ids))
-    return {row.pk: build_spec(row) for row in rows}
+    # Before every run: the ORM costs as much as all the rest of a run that talks to the network.
+    with open_prepared_cursor() as cursor:
+        cursor.execute(_LOAD, [list(set(action_ids))])
+        return {row[0]: _read_spec(row) for row in cursor.fetchall()}
 
 
 def read_caps(action_ids: Iterable[UUID]) -> dict[UUID, int | None]:
@@ -96,6 +106,30 @@ def build_spec(row: Action) -> ActionSpec:
         max_concurrency=row.max_concurrency,
         enabled=row.enabled,
         secret_config=None if row.secret_config is None else bytes(row.secret_config),
+    )
+
+
+def _read_spec(row: tuple[Any, ...]) -> ActionSpec:
+    """The value of a row of ``_LOAD``; JSON comes as text."""
+    action_id, workspace_id, workspace_name, workspace_slug, name, action_type, *rest = row
+    config, input_schema, retry, timeout_seconds, max_concurrency, enabled, secret_config = rest
+    given_retry = None if retry is None else json.loads(retry)
+    return ActionSpec(
+        id=action_id,
+        workspace_id=workspace_id,
+        workspace_name=workspace_name,
+        workspace_slug=workspace_slug,
+        name=name,
+        action_type=action_type,
+        queue=_choose_queue(action_type),
+        config=json.loads(config),
+        input_schema=None if input_schema is None else json.loads(input_schema),
+        retry=choose_retry(given_retry, default=_read_default_retry(action_type)),
+        given_retry=given_retry,
+        timeout_seconds=timeout_seconds,
+        max_concurrency=max_concurrency,
+        enabled=enabled,
+        secret_config=secret_config,
     )
 
 

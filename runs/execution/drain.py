@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 from runs.execution.capped import claim_capped
 from runs.execution.claim import ClaimedRun, claim_runs, claim_suspect, find_due_queues
@@ -43,9 +44,10 @@ def drain_queue(queue: str, *, should_stop: Callable[[], bool], ring: Callable[[
 
 
 def _drain_round(queue: str, *, number: int) -> int:
+    looks_for_suspects = number % _ROUNDS_PER_SUSPECT == 0
     if queue != INSTANT:
-        return _drain_one(queue)
-    return _drain_batch(looks_for_suspects=number % _ROUNDS_PER_SUSPECT == 0)
+        return _drain_one(queue, looks_for_suspects=looks_for_suspects)
+    return _drain_batch(looks_for_suspects=looks_for_suspects)
 
 
 def _drain_batch(*, looks_for_suspects: bool) -> int:
@@ -61,8 +63,8 @@ def _drain_batch(*, looks_for_suspects: bool) -> int:
     return len(suspect) + len(batch)
 
 
-def _drain_one(queue: str) -> int:
-    claimed = _claim_one(queue)
+def _drain_one(queue: str, *, looks_for_suspects: bool) -> int:
+    claimed = _claim_one(queue, looks_for_suspects=looks_for_suspects)
     for run in claimed:
         if find_queue(queue) == INSTANT:
             execute_batch([run])
@@ -71,10 +73,13 @@ def _drain_one(queue: str) -> int:
     return len(claimed)
 
 
-def _claim_one(queue: str) -> list[ClaimedRun]:
+def _claim_one(queue: str, *, looks_for_suspects: bool) -> list[ClaimedRun]:
     if is_capped_lane(queue):
         return claim_capped(queue)
-    return claim_suspect(queue) or claim_runs(queue, limit=1)
+    first, second = partial(claim_suspect, queue), partial(claim_runs, queue, limit=1)
+    if not looks_for_suspects:
+        first, second = second, first
+    return first() or second()
 
 
 def _has_more(queue: str) -> bool:
