@@ -10,7 +10,7 @@ from kombu import Connection
 LONGEST_PAUSE_SECONDS = 2
 
 
-class ReturningConnection(Connection):  # type: ignore[misc]  # kombu has no types
+class ReturningConnection(Connection):
     """A connection that never pauses for long between two tries."""
 
     def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
