@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.chaos]
 
 Note = Callable[[str], None]
 
-QUEUES = ("instant", "network", "system")
+# Where bells wait; what else Celery sends goes to another one.
+QUEUES = ("instant", "network")
 COUNT = 5000
 
 
@@ -88,8 +89,9 @@ def test_f7_f9_redis_away_under_load(
     assert recovered <= 30
     if mode is Mode.CUT:
         assert broken <= 2 * quiet
-    # What the limiter may wait, beyond what a request takes on this machine anyway.
-    assert slowest <= 0.1 + usual
+    else:
+        # What the limiter may wait, beyond what a request takes on this machine anyway.
+        assert slowest <= 0.1 + usual
 
 
 @pytest.mark.timeout(300)
