@@ -96,8 +96,8 @@ def receive_delivery(
         if target is None:
             spend_effort(request, now)
             raise _refuse_unknown(request)
+        knock = Knock(request=request, target=target, now=now, started=started, ids=ids)
         try:
-            knock = Knock(request=request, target=target, now=now, started=started, ids=ids)
             return _answer(knock, is_first_look=look == 0)
         except TargetChanged:
             # An attempt whose commit only seemed to fail stands, whatever was changed after it.
