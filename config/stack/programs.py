@@ -10,6 +10,10 @@ from config.stack.children import ChildSpec
 from config.stack.plan import Plan, probe_port
 
 _WEB_THREADS = 8
+# Connections that a web process takes, also those that are kept alive and have nothing to do
+# (Granian counts them so): few would let idle senders shut out busy ones. It bounds how many
+# requests wait for a thread, too, which is a second or two of work.
+_WEB_CONNECTIONS = 512
 _INSTANT_SLOTS = 2
 _NETWORK_SLOTS = 16
 # Celery warns root at length, because of a serializer that is not in use here.
@@ -47,7 +51,7 @@ def _build_web(plan: Plan, env: Mapping[str, str]) -> ChildSpec:
         "--port": str(plan.port),
         "--workers": str(count_web_processes(os.cpu_count() or 1)),
         "--blocking-threads": str(_WEB_THREADS),
-        "--backpressure": str(4 * _WEB_THREADS),
+        "--backpressure": str(_WEB_CONNECTIONS),
         "--workers-kill-timeout": "6",
     }
     command = [sys.executable, "-m", "granian", "--respawn-failed-workers"]
