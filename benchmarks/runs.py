@@ -39,13 +39,14 @@ def measure(report: Report) -> None:
     for row in ours + theirs:
         report.add("runs", row)
     ratio = _median(ours) / _median(theirs)
-    report.compare("runs: no-op runs / bare Celery tasks, per second", ratio, at_least=3)
+    report.compare("runs: no-op runs / bare Celery tasks, per second", ratio, at_least=5)
     other = _measure_procrastinate()
     if other is None:
         report.note("Procrastinate was skipped: its package could not be installed.")
         return
     report.add("runs", other)
-    report.compare("runs: no-op runs / Procrastinate jobs, per second", _median(ours) / other.rate)
+    what = "runs: no-op runs / Procrastinate jobs, per second"
+    report.compare(what, _median(ours) / other.rate, at_least=10)
 
 
 def _median(rows: list[Row]) -> float:
