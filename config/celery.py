@@ -11,5 +11,7 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("clockhook", amqp="config.broker:ReturningAMQP")
+# Current in this thread only; the doorbell rings from one of its own.
+app.set_default()
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
