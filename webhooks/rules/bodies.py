@@ -23,14 +23,18 @@ def is_body_format(text: Any) -> bool:
 
 
 def parse_request(request: ReceivedRequest, body_format: str) -> Any:
-    """What a request brings: its body, or the parameters of a GET, which has none.
+    """What a request brings: its body, or the parameters of a GET, which has none. Parsed once per
+    format; whoever gets it leaves it as it is.
 
     Raises:
         MalformedJson: as `parse_body`.
     """
-    if request.method == "GET" and not request.body:
-        return _parse_form(request.query)
-    return parse_body(request.body, body_format)
+    if body_format not in request.parsed:
+        is_query = request.method == "GET" and not request.body
+        request.parsed[body_format] = (
+            _parse_form(request.query) if is_query else parse_body(request.body, body_format)
+        )
+    return request.parsed[body_format]
 
 
 def parse_body(body: bytes, body_format: str) -> Any:

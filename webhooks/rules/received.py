@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class ReceivedRequest:
     is_oversized: bool = False
     # Whoever connected to us: the sender, or the last proxy before us.
     address: str = ""
+    # Filled by `bodies.parse_request`: verifying and understanding read the same payload.
+    parsed: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 def build_url(public_url: str, path: str, query: str) -> str:

@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from functools import partial
 from itertools import accumulate, islice
 from typing import Any, NoReturn
 
@@ -21,6 +22,7 @@ _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 # An opening bracket is a step up, a closing one a step down, as signed bytes.
 _STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")
 _PIECE, _BEGINNING = 4096, 16 * 1024
+_LONG_DIGITS = re.compile(rb"[0-9]{19}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -49,7 +51,7 @@ def parse_json(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
         raise MalformedJson("not_utf8", f"The body is not UTF-8 (byte {error.start}).") from None
     _refuse_deep_nesting(raw, max_depth)
     try:
-        value = _DECODER.decode(text)
+        value = _choose_decoder(raw).decode(text)
     except json.JSONDecodeError as error:
         message = f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno})."
         raise MalformedJson("syntax", message) from None
@@ -131,9 +133,18 @@ def _refuse_constant(name: str) -> NoReturn:
     raise MalformedJson("syntax", f"The body holds {name}, which is not JSON.")
 
 
-_DECODER = json.JSONDecoder(
+_build_decoder = partial(
+    json.JSONDecoder,
     object_pairs_hook=_build_object,
-    parse_int=_build_integer,
     parse_float=_build_float,
     parse_constant=_refuse_constant,
 )
+_DECODER = _build_decoder()
+_COUNTING_DECODER = _build_decoder(parse_int=_build_integer)
+
+
+def _choose_decoder(raw: bytes) -> json.JSONDecoder:
+    """Integers of fewer digits than 2**63 - 1 need no look at each: a body of nothing else is
+    parsed three times as fast.
+    """
+    return _COUNTING_DECODER if _LONG_DIGITS.search(raw) else _DECODER
