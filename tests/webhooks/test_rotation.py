@@ -101,6 +101,26 @@ def test_a_wrong_field_is_named(
     assert DestinationSecret.objects.count() == 1
 
 
+@pytest.mark.parametrize("preset", ["github", "jira", "bitbucket", "meta"])
+def test_a_short_secret_that_its_user_chose_long_ago_is_taken_with_a_warning(
+    alice: Person, destination: Destination, preset: str
+) -> None:
+    body = {
+        "name": "d",
+        "trigger_id": str(destination.trigger_id),
+        "verification": {"preset": preset},
+        "secret": "hunter2",
+    }
+    answer = alice.send("post", "webhook-destinations", body)
+    assert answer.status_code == 201, answer.content
+    [warning] = answer.json()["warnings"]
+    assert warning.startswith("The secret has 7 bytes")
+    path = f"webhook-destinations/{answer.json()['id']}/rotate-secret"
+    given = {"secret": "letmein", "overlap_seconds": 0}
+    assert alice.send("post", path, given).json()["warnings"] == [warning]
+    assert "warnings" not in alice.send("post", path, {"overlap_seconds": 0}).json()
+
+
 def test_a_body_is_optional(alice: Person, destination: Destination) -> None:
     path = alice.path(f"webhook-destinations/{destination.pk}/rotate-secret")
     answer = alice.client.post(path, b"", content_type="application/json")

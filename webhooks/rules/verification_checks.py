@@ -81,6 +81,17 @@ def check_secret(
     return _check_key(secret, config)
 
 
+def list_secret_warnings(secret: str, config: VerificationConfig) -> list[str]:
+    """What its owner should know of a secret that is taken all the same."""
+    size = len(secret.encode("utf-8", "surrogatepass"))
+    if config.scheme != "hmac" or size >= MIN_SECRET_BYTES:
+        return []
+    return [
+        f"The secret has {size} bytes: one of fewer than {MIN_SECRET_BYTES} may be guessed from a"
+        " request that it signed. Choose a longer one with the sender, and rotate to it."
+    ]
+
+
 def _check_key(secret: str, config: VerificationConfig) -> FieldError | None:
     if config.public_key_item and secret.startswith(PUBLIC_PREFIX):
         scheme, encoding, prefix = "ed25519", "base64", PUBLIC_PREFIX

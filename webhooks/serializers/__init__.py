@@ -199,6 +199,11 @@ class NewDestinationSerializer(DestinationSerializer):
     """The answer to its creation, which alone holds the secret."""
 
     secret = serializers.CharField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="What to know of the secret, such as that it is short; mostly absent.",
+    )
 
 
 class RotationBodySerializer(StrictSerializer):
@@ -218,6 +223,11 @@ class RotationSerializer(serializers.Serializer[Any]):
 
     secret = serializers.CharField()
     rotation_expires_at = serializers.DateTimeField(help_text="When the old secret ends.")
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="What to know of the secret, such as that it is short; mostly absent.",
+    )
 
 
 class TrialBodySerializer(StrictSerializer):

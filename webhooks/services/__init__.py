@@ -27,7 +27,7 @@ from webhooks.services.replay import ReplayRefused, replay_delivery
 from webhooks.services.retention import forget_requests
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.rotation import RotationOverlaps, rotate_secret
-from webhooks.services.secrets import SecretRefused, list_sealed_columns
+from webhooks.services.secrets import SecretRefused, list_sealed_columns, warn_of_secret
 from webhooks.services.subscriptions import confirm_due_subscriptions
 from webhooks.services.trial import try_request
 
@@ -72,4 +72,5 @@ __all__ = [
     "rotate_secret",
     "try_request",
     "update_destination",
+    "warn_of_secret",
 ]

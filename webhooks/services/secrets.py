@@ -15,7 +15,7 @@ from webhooks.models import Delivery, DestinationSecret
 from webhooks.providers import build_config, find_provider
 from webhooks.rules.signature import Secret
 from webhooks.rules.verification import TOKEN_SCHEMES
-from webhooks.rules.verification_checks import check_secret
+from webhooks.rules.verification_checks import check_secret, list_secret_warnings
 from workspaces.rules.problems import FieldError, Unprocessable
 from workspaces.services import SealedColumn, decrypt_secret, encrypt_secret
 
@@ -51,6 +51,11 @@ def choose_secret(given: str | None, verification: Mapping[str, Any]) -> str:
     if error is not None:
         raise SecretRefused(error.detail, errors=[error])
     return given
+
+
+def warn_of_secret(secret: str, verification: Mapping[str, Any]) -> list[str]:
+    """What to tell whoever has just stored this secret, in sentences; mostly nothing."""
+    return list_secret_warnings(secret, build_config(verification))
 
 
 def add_secret(

@@ -81,7 +81,8 @@ class DestinationsView(WorkspaceView):
             caller=self.caller,
             now=self.now,
         )
-        return Response({**_render_destination(destination), "secret": secret}, status=201)
+        answer = {**_render_destination(destination), "secret": secret}
+        return Response(answer | _render_warnings(secret, destination), status=201)
 
 
 class DestinationView(WorkspaceView):
@@ -152,14 +153,14 @@ class SecretRotationView(WorkspaceView):
     )
     def post(self, request: Request, workspace_id: str, destination_id: str) -> Response:
         """Rotate; both secrets verify during the overlap."""
-        secret, expires_at = services.rotate_secret(
-            workspace_id=self.workspace.pk,
-            destination_id=read_path_id(destination_id, name="webhook destination"),
-            caller=self.caller,
-            now=self.now,
-            **validate_body(RotationBodySerializer, request),
-        )
-        return Response({"secret": secret, "rotation_expires_at": render_time(expires_at)})
+        ids = {
+            "workspace_id": self.workspace.pk,
+            "destination_id": read_path_id(destination_id, name="webhook destination"),
+        }
+        body = validate_body(RotationBodySerializer, request)
+        secret, expires_at = services.rotate_secret(**ids, caller=self.caller, now=self.now, **body)
+        answer = {"secret": secret, "rotation_expires_at": render_time(expires_at)}
+        return Response(answer | _render_warnings(secret, services.find_destination(**ids)))
 
 
 class TrialView(WorkspaceView):
@@ -192,6 +193,11 @@ class TrialView(WorkspaceView):
             now=body["received_at"] or self.now,
         )
         return Response(trial.as_json())
+
+
+def _render_warnings(secret: str, destination: services.Destination) -> dict[str, Any]:
+    warnings = services.warn_of_secret(secret, destination.verification)
+    return {"warnings": warnings} if warnings else {}
 
 
 def _render_destination(destination: services.Destination) -> dict[str, Any]:
