@@ -138,6 +138,11 @@ def count_pages(plan: dict[str, Any]) -> int:
     return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
 
 
+def reads_runs(scan: dict[str, Any]) -> bool:
+    """Also by an index alone, whose bitmap scan names no table."""
+    return "runs_run" in (scan.get("Relation Name"), scan.get("Index Name", "")[:8])
+
+
 def list_scans(plan: dict[str, Any]) -> set[tuple[str, str]]:
     """``(kind, index)`` of the scans that came to something or looked at much."""
     return {
@@ -288,7 +293,8 @@ def test_what_the_clock_asks_walks_no_run_that_has_ended(runs: Action, sql: str)
     plan = explain(sql)
     scans = [node for node in walk(plan) if "Scan" in node["Node Type"]]
     assert max(node.get("Rows Removed by Filter", 0) for node in scans) <= 5
-    assert count_pages(plan) <= 150
+    # Of triggers and calls, which some look up, earlier tests have left pages of dead rows behind.
+    assert sum(count_pages(scan) for scan in scans if reads_runs(scan)) <= 150
 
 
 def test_pruning_reads_what_is_old_and_no_more(runs: Action) -> None:

@@ -102,7 +102,9 @@ def test_an_api_key_has_its_own_limit() -> None:
     assert alice.get(url).headers["RateLimit-Policy"] == '"key";q=6000;w=60'
     ApiKey.objects.update(rate_limit_per_minute=2)
     bob = open_door(workspace.pk, "runs:read")
-    answers = [alice.get(url) for _ in range(3)]
+    # Two, and one more for each half minute that the machine may have been away meanwhile.
+    answers = [alice.get(url) for _ in range(10)]
+    assert answers[0].status_code == 200
     assert answers[-1].status_code == 429
     assert answers[-1].json()["code"] == "too_many_requests"
     assert int(answers[-1].headers["Retry-After"]) > 0

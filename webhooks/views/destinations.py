@@ -153,14 +153,19 @@ class SecretRotationView(WorkspaceView):
     )
     def post(self, request: Request, workspace_id: str, destination_id: str) -> Response:
         """Rotate; both secrets verify during the overlap."""
-        ids = {
-            "workspace_id": self.workspace.pk,
-            "destination_id": read_path_id(destination_id, name="webhook destination"),
-        }
-        body = validate_body(RotationBodySerializer, request)
-        secret, expires_at = services.rotate_secret(**ids, caller=self.caller, now=self.now, **body)
+        found_id = read_path_id(destination_id, name="webhook destination")
+        secret, expires_at = services.rotate_secret(
+            workspace_id=self.workspace.pk,
+            destination_id=found_id,
+            caller=self.caller,
+            now=self.now,
+            **validate_body(RotationBodySerializer, request),
+        )
+        destination = services.find_destination(
+            workspace_id=self.workspace.pk, destination_id=found_id
+        )
         answer = {"secret": secret, "rotation_expires_at": render_time(expires_at)}
-        return Response(answer | _render_warnings(secret, services.find_destination(**ids)))
+        return Response(answer | _render_warnings(secret, destination))
 
 
 class TrialView(WorkspaceView):
