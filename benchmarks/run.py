@@ -1,7 +1,7 @@
 """One run of some of the benchmarks, from an empty database to the page."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks import history, http_runs, ingest, latency, runs, schedule
 from benchmarks.results import Report
@@ -23,18 +23,21 @@ def run_benchmarks(
     logging.disable(logging.INFO)
     renew_database()
     report = Report()
+    report.note(
+        f"Accepts are measured for {ingest_seconds} s, Beats {times} times, the stock one for"
+        f" {stock_seconds:g} s each; the history has {history_rows:,} events."
+    )
+    measures: dict[str, Callable[[], None]] = {
+        "ingest": lambda: ingest.measure(report, seconds=ingest_seconds),
+        "runs": lambda: runs.measure(report),
+        "http": lambda: http_runs.measure(report),
+        "latency": lambda: latency.measure(report),
+        "schedule": lambda: schedule.measure(
+            report, stock_seconds=stock_seconds, times=times, is_many=is_many
+        ),
+        "history": lambda: history.measure(report, rows=history_rows),
+    }
     for name in names:
-        if name == "ingest":
-            ingest.measure(report, seconds=ingest_seconds)
-        elif name == "runs":
-            runs.measure(report)
-        elif name == "http":
-            http_runs.measure(report)
-        elif name == "latency":
-            latency.measure(report)
-        elif name == "history":
-            history.measure(report, rows=history_rows)
-        else:
-            schedule.measure(report, stock_seconds=stock_seconds, times=times, is_many=is_many)
+        measures[name]()
     if tuple(names) == NAMES:
         report.write()
