@@ -19,7 +19,7 @@ from django.http import HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from webhooks.rules.challenges import Answer
-from webhooks.rules.received import ReceivedRequest
+from webhooks.rules.received import ReceivedRequest, build_url
 from webhooks.rules.static_response import DEFAULT_CONTENT_TYPE
 from webhooks.services import DatabaseAway, PostOnly, Receipt, receive_delivery
 from workspaces.rules.problems import BadRequest, InternalError, ServiceError, build_problem
@@ -102,7 +102,7 @@ def _read_request(environ: dict[str, Any], *, path: str) -> ReceivedRequest:
         method=method,
         path=path,
         query=query,
-        url=f"{settings.CLOCKHOOK_PUBLIC_URL}{path}{query and '?' + query}",
+        url=build_url(settings.CLOCKHOOK_PUBLIC_URL, path, query),
         headers=_read_headers(environ),
         body=body,
         size=size,

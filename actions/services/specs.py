@@ -62,10 +62,10 @@ def find_action(*, workspace_id: UUID, action_id: UUID) -> ActionSpec:
     Raises:
         ActionNotFound: the workspace has none of that id.
     """
-    row = _read_rows().filter(workspace_id=workspace_id, pk=action_id).first()
-    if row is None:
+    spec = load_actions([action_id]).get(action_id)
+    if spec is None or spec.workspace_id != workspace_id:
         raise ActionNotFound("There is no such action.")
-    return build_spec(row)
+    return spec
 
 
 def load_actions(action_ids: Iterable[UUID]) -> dict[UUID, ActionSpec]:
@@ -73,7 +73,7 @@ def load_actions(action_ids: Iterable[UUID]) -> dict[UUID, ActionSpec]:
     # Before every run: the ORM costs as much as all the rest of a run that talks to the network.
     with open_prepared_cursor() as cursor:
         cursor.execute(_LOAD, [list(set(action_ids))])
-        return {row[0]: _read_spec(row) for row in cursor.fetchall()}
+        return {row[0]: _build_spec(row) for row in cursor.fetchall()}
 
 
 def read_caps(action_ids: Iterable[UUID]) -> dict[UUID, int | None]:
@@ -88,28 +88,7 @@ def list_newly_capped(*, since: dt.datetime) -> dict[UUID, str]:
     return {row.pk: _choose_queue(row.action_type) for row in rows.only("pk", "action_type")}
 
 
-def build_spec(row: Action) -> ActionSpec:
-    """The value of a row (its workspace is read when it was not joined)."""
-    return ActionSpec(
-        id=row.pk,
-        workspace_id=row.workspace_id,
-        workspace_name=row.workspace.name,
-        workspace_slug=row.workspace.slug,
-        name=row.name,
-        action_type=row.action_type,
-        queue=_choose_queue(row.action_type),
-        config=row.config,
-        input_schema=row.input_schema,
-        retry=choose_retry(row.retry, default=_read_default_retry(row.action_type)),
-        given_retry=row.retry,
-        timeout_seconds=row.timeout_seconds,
-        max_concurrency=row.max_concurrency,
-        enabled=row.enabled,
-        secret_config=None if row.secret_config is None else bytes(row.secret_config),
-    )
-
-
-def _read_spec(row: tuple[Any, ...]) -> ActionSpec:
+def _build_spec(row: tuple[Any, ...]) -> ActionSpec:
     """The value of a row of ``_LOAD``; JSON comes as text."""
     action_id, workspace_id, workspace_name, workspace_slug, name, action_type, *rest = row
     config, input_schema, retry, timeout_seconds, max_concurrency, enabled, secret_config = rest
@@ -195,10 +174,6 @@ def _choose_queue(action_type: str) -> QueueName:
     kind = find_kind(action_type)
     # The kind's distribution may be gone: its runs then fail one by one, and hold up no batch.
     return "network" if kind is None else kind.queue
-
-
-def _read_rows() -> Any:
-    return Action.objects.select_related("workspace")
 
 
 def _read_default_retry(action_type: str) -> RetryPolicy:

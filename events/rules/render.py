@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any, Protocol
 from uuid import UUID
 
+from workspaces.rules.ids import render_id
 from workspaces.rules.times import render_time
 
 
@@ -33,13 +34,13 @@ def render_event(event: StoredEvent) -> dict[str, Any]:
         "event_type": event.event_type,
         "source": event.source,
         "entity_type": event.entity_type,
-        "entity_id": _render_id(event.entity_id),
+        "entity_id": render_id(event.entity_id),
         "chain_id": str(event.chain_id),
-        "parent_id": _render_id(event.parent_id),
-        "run_id": _render_id(event.run_id),
-        "trigger_id": _render_id(event.trigger_id),
-        "destination_id": _render_id(event.destination_id),
-        "delivery_id": _render_id(event.delivery_id),
+        "parent_id": render_id(event.parent_id),
+        "run_id": render_id(event.run_id),
+        "trigger_id": render_id(event.trigger_id),
+        "destination_id": render_id(event.destination_id),
+        "delivery_id": render_id(event.delivery_id),
         "data": event.data,
         **_render_times(event.effective_at, event.created_at),
     }
@@ -52,14 +53,10 @@ def render_history_event(event: StoredEvent) -> dict[str, Any]:
         "event_type": event.event_type,
         "data": event.data,
         **_render_times(event.effective_at, event.created_at),
-        "run_id": _render_id(event.run_id),
+        "run_id": render_id(event.run_id),
         "chain_id": str(event.chain_id),
         "source": event.source,
     }
-
-
-def _render_id(id_: UUID | None) -> str | None:
-    return None if id_ is None else str(id_)
 
 
 def _render_times(effective_at: dt.datetime, created_at: dt.datetime) -> dict[str, str | None]:

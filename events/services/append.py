@@ -14,7 +14,7 @@ from events.rules.event import NewEvent
 from events.rules.globs import is_event_type, is_system_type
 from events.rules.ids import read_id_time
 from workspaces.rules.problems import ServiceUnavailable, refuse_field
-from workspaces.services import insert_row, new_id
+from workspaces.services import new_id
 
 MAX_DATA_BYTES = 256 * 1024
 
@@ -30,13 +30,8 @@ def append_events(events: Sequence[NewEvent]) -> None:
         PartitionMissing: an id lies on a day without a partition; the transaction is spoilt.
         IntegrityError: an id is taken.
     """
-    if not events:
-        return
     try:
-        if len(events) == 1:
-            insert_row(Event, _list_values(events[0]))
-        else:
-            Event.objects.insert_values([_list_values(event) for event in events])
+        Event.objects.insert_values([_list_values(event) for event in events])
     except IntegrityError as error:
         if is_partition_missing(error):
             raise PartitionMissing(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from actions.rules.retry import RetryPolicy
 from runs.rules.states import QUEUED
+from workspaces.rules.ids import render_id
 from workspaces.rules.times import render_time
 
 
@@ -44,8 +45,8 @@ def render_run(run: StoredRun) -> dict[str, Any]:
     return {
         "id": str(run.id),
         "workspace_id": str(run.workspace_id),
-        "trigger_id": _render_id(run.trigger_id),
-        "fire_id": _render_id(run.fire_id),
+        "trigger_id": render_id(run.trigger_id),
+        "fire_id": render_id(run.fire_id),
         "action_id": str(run.action_id),
         "action_type": run.action_type,
         "status": run.status,
@@ -60,13 +61,13 @@ def render_run(run: StoredRun) -> dict[str, Any]:
         # Attempts whose worker vanished come on top.
         "max_attempts": RetryPolicy.from_json(run.retry).max_attempts,
         "next_attempt_at": render_time(run.available_at) if is_waiting else None,
-        "waits_for": _render_id(run.waits_for),
+        "waits_for": render_id(run.waits_for),
         "started_at": render_time(run.started_at),
         "ended_at": render_time(run.ended_at),
         "duration_ms": _measure_ms(run.started_at, run.ended_at),
         "fired_event_id": str(run.fired_event_id),
         "chain_id": str(run.chain_id),
-        "rerun_of": _render_id(run.rerun_of),
+        "rerun_of": render_id(run.rerun_of),
         "created_at": render_time(run.created_at),
     }
 
@@ -75,7 +76,3 @@ def _measure_ms(started_at: dt.datetime | None, ended_at: dt.datetime | None) ->
     if started_at is None or ended_at is None:
         return None
     return round((ended_at - started_at) / dt.timedelta(milliseconds=1), 3)
-
-
-def _render_id(id_: UUID | None) -> str | None:
-    return None if id_ is None else str(id_)

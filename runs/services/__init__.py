@@ -42,7 +42,6 @@ from runs.services.reads import find_run, list_run_events, list_runs, read_statu
 from runs.services.retention import find_oldest_live_chain, prune_runs
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
-from workspaces.services import insert_row
 
 __all__ = [
     "CONDITIONS",
@@ -94,21 +93,15 @@ def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     """
     if not new_runs:
         return
-    _insert_runs(new_runs, now=now)
+    # Many runs share one policy, which is then written once.
+    retries = {new.retry: new.retry.as_json() for new in new_runs}
+    Run.objects.insert_values(
+        [build_run(new, retry=retries[new.retry], now=now) for new in new_runs]
+    )
     fired = [new for new in new_runs if new.family == states.TRIGGER]
     append_events([build_fired_event(new, now=now) for new in fired])
     for queue, count in Counter(choose_lane(new.action) for new in new_runs).items():
         transaction.on_commit(partial(ring, queue, count), robust=True)
-
-
-def _insert_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
-    # Many runs share one policy, which is then written once.
-    retries = {new.retry: new.retry.as_json() for new in new_runs}
-    rows = [build_run(new, retry=retries[new.retry], now=now) for new in new_runs]
-    if len(rows) == 1:
-        insert_row(Run, rows[0])
-    else:
-        Run.objects.insert_values(rows)
 
 
 def rerun_run(

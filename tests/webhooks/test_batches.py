@@ -23,7 +23,7 @@ from webhooks.rules.body_options import MAX_ELEMENTS
 from webhooks.rules.received import ReceivedRequest
 from webhooks.services import batches
 from webhooks.services.currency import find_target
-from webhooks.services.delivery_keys import list_element_keys
+from webhooks.services.delivery_keys import list_delivery_keys, list_element_keys
 
 pytestmark = pytest.mark.django_db
 
@@ -593,4 +593,5 @@ def test_the_keys_of_elements(
     assert target is not None
     body = json.dumps(elements).encode()
     request = ReceivedRequest(method="POST", path="/", headers=headers, body=body, size=len(body))
-    assert list_element_keys(target, request, elements) == expected
+    delivery_keys = list_delivery_keys(target, request)
+    assert list_element_keys(target, request, elements, delivery_keys=delivery_keys) == expected

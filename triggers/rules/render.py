@@ -8,6 +8,7 @@ from triggers.rules.bounds import is_exhausted
 from triggers.rules.describe import describe_schedule
 from triggers.rules.schedule import parse_schedule
 from triggers.rules.timezones import load_timezone
+from workspaces.rules.ids import render_id
 from workspaces.rules.times import render_time
 
 # Fields that a caller sets and that are shown as they are stored.
@@ -119,8 +120,8 @@ def render_fire(fire: StoredFire) -> dict[str, Any]:
         "slot_count": fire.slot_count,
         "outcome": fire.outcome,
         "reason": fire.reason,
-        "run_id": _render_id(fire.run_id),
-        "fired_event_id": _render_id(fire.fired_event_id),
+        "run_id": render_id(fire.run_id),
+        "fired_event_id": render_id(fire.fired_event_id),
         "created_at": render_time(fire.created_at),
     }
 
@@ -170,12 +171,8 @@ def _render_schedule_info(trigger: StoredTrigger, state: StoredState) -> dict[st
 def _render_scheduler(state: StoredState) -> dict[str, Any]:
     return {
         "last_scheduled_at": render_time(state.last_scheduled_at),
-        "last_fire_id": _render_id(state.last_fire_id),
+        "last_fire_id": render_id(state.last_fire_id),
         "last_run_at": render_time(state.last_run_at),
         "misfire_count": state.misfire_count,
         "last_misfire_at": render_time(state.last_misfire_at),
     }
-
-
-def _render_id(id_: UUID | None) -> str | None:
-    return None if id_ is None else str(id_)

@@ -13,10 +13,9 @@ from triggers.services.firing import (
     FireLimited,
     FireResult,
     build_result,
-    build_webhook_cause,
-    find_obstacle,
+    plan_from_webhook,
 )
-from triggers.services.planning import PlannedFire, plan_fire, write_fires
+from triggers.services.planning import PlannedFire, write_fires
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ def fire_batch_from_webhook(
     replayed_by: str | None = None,
 ) -> list[FireResult]:
     """Fire for each element of one delivery, in the caller's transaction; the results are in the
-    order of the elements, their outcomes those of `fire_from_webhook`.
+    order of the elements, their outcomes those of `plan_from_webhook` and `write_fire`.
 
     The elements meet the trigger's flow control one after the other, under one lock of its row.
 
@@ -63,27 +62,28 @@ def fire_batch_from_webhook(
     results: dict[int, FireResult] = {}
     plans: dict[int, PlannedFire] = {}
     for place, element in enumerate(elements):
-        obstacle = find_obstacle(trigger, element.payload, now=now)
-        if obstacle is not None:
-            outcome, reason = obstacle
-            results[place] = FireResult(outcome=outcome, trigger_id=trigger.id, reason=reason)
-            continue
-        cause = build_webhook_cause(
-            destination_id=destination_id,
-            delivery_id=delivery_id,
-            payload=element.payload,
-            event=element.event,
-            mapped=element.mapped,
-            fire_id=element.fire_id,
-            run_id=element.run_id,
-            fired_event_id=element.fired_event_id,
-            replayed_by=replayed_by,
-            element=element.index,
-        )
         try:
-            plans[place] = plan_fire(trigger, action, cause, now=now)
+            plan = plan_from_webhook(
+                trigger,
+                action,
+                destination_id=destination_id,
+                delivery_id=delivery_id,
+                payload=element.payload,
+                event=element.event,
+                mapped=element.mapped,
+                now=now,
+                fire_id=element.fire_id,
+                run_id=element.run_id,
+                fired_event_id=element.fired_event_id,
+                replayed_by=replayed_by,
+                element=element.index,
+            )
         except InputRefused as error:
             raise ElementRefused(element.index, error) from error
+        if isinstance(plan, FireResult):
+            results[place] = plan
+        else:
+            plans[place] = plan
     write_fires(list(plans.values()), now=now)
     results |= {place: build_result(plan) for place, plan in plans.items()}
     limited = next((one for one in results.values() if one.outcome == LIMITED), None)

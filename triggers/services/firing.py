@@ -105,9 +105,10 @@ def plan_from_webhook(
     run_id: uuid.UUID,
     fired_event_id: uuid.UUID,
     replayed_by: str | None = None,
+    element: int | None = None,
 ) -> PlannedFire | FireResult:
-    """Decide what one delivery makes; asks the database nothing. ``replayed_by`` names who has a
-    delivery fired again that is on the ledger.
+    """Decide what one delivery makes, or one ``element`` of its batch, by its place; asks the
+    database nothing. ``replayed_by`` names who has a delivery fired again that is on the ledger.
 
     A result instead of a plan: ``trigger_paused``, ``trigger_exhausted`` or ``filter_miss``, which
     leave no fire.
@@ -115,7 +116,7 @@ def plan_from_webhook(
     Raises:
         InputRefused: the action refuses the merged input.
     """
-    obstacle = find_obstacle(trigger, payload, now=now)
+    obstacle = _find_obstacle(trigger, payload, now=now)
     if obstacle is not None:
         outcome, reason = obstacle
         return FireResult(outcome=outcome, trigger_id=trigger.id, reason=reason)
@@ -129,6 +130,7 @@ def plan_from_webhook(
         run_id=run_id,
         fired_event_id=fired_event_id,
         replayed_by=replayed_by,
+        element=element,
     )
     return plan_fire(trigger, action, cause, now=now)
 
@@ -210,7 +212,7 @@ def build_manual_cause(trigger: Trigger, *, overrides: Mapping[str, Any], caller
     )
 
 
-def find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[str, str] | None:
+def _find_obstacle(trigger: Trigger, payload: Any, *, now: dt.datetime) -> tuple[str, str] | None:
     """Why a delivery does not even reach the ledger: the outcome and its reason."""
     if not trigger.is_active:
         return "trigger_paused", "the trigger is paused"

@@ -16,6 +16,7 @@ from triggers.views.definitions import read_trigger_id, render_row
 from workspaces.rest.schema import document
 from workspaces.rest.serializers import validate_body
 from workspaces.rest.views import WorkspaceView
+from workspaces.rules.ids import render_id
 from workspaces.rules.problems import Conflict, FieldError
 
 
@@ -84,13 +85,9 @@ def _render_result(result: services.FireResult) -> dict[str, object]:
         detail = f"Nothing runs: {result.reason or result.outcome}."
         raise Conflict(detail, errors=[FieldError("", result.outcome, detail)])
     return {
-        "fired_event_id": _render_id(result.fired_event_id),
+        "fired_event_id": render_id(result.fired_event_id),
         "trigger_id": str(result.trigger_id),
         "status": result.outcome,
-        "run_id": _render_id(result.run_id),
+        "run_id": render_id(result.run_id),
         **({"input": result.input} if result.outcome == "dry_run" else {}),
     }
-
-
-def _render_id(id_: object) -> str | None:
-    return None if id_ is None else str(id_)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, IGNORED
 from webhooks.rules.redaction import make_storable
+from workspaces.rules.ids import render_id
 
 FIRED = "fired"
 # A header's name for the delivery may be long, and is in every element's.
@@ -43,8 +44,8 @@ class Outcome:
             "index": self.index,
             "status": self.status,
             "cause": self.cause,
-            "fired_event_id": _render(self.fired_event_id),
-            "run_id": _render(self.run_id),
+            "fired_event_id": render_id(self.fired_event_id),
+            "run_id": render_id(self.run_id),
         }
 
     def as_row(self) -> dict[str, Any]:
@@ -53,10 +54,14 @@ class Outcome:
             **self.as_json(),
             "event_type": self.event_type,
             "dedupe_key": None if self.key is None else make_storable(self.key[:MAX_SHOWN_KEY]),
-            "fire_id": _render(self.fire_id),
-            "duplicate_of": _render(self.duplicate_of),
-            "first_event_id": _render(self.first_event_id),
+            "fire_id": render_id(self.fire_id),
+            "duplicate_of": render_id(self.duplicate_of),
+            "first_event_id": render_id(self.first_event_id),
         }
+
+
+# What leads a batch without elements.
+NOTHING = Outcome(index=-1, status=IGNORED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +99,3 @@ def summarize(outcomes: Sequence[Outcome]) -> Summary:
 def count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
     """How many there are, and how many of each status."""
     return {"total": len(outcomes), **Counter(one.status for one in outcomes)}
-
-
-def _render(id_: UUID | None) -> str | None:
-    return None if id_ is None else str(id_)

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from webhooks.rules.body_options import BodyOptions
 from webhooks.rules.component_document import show_authentication
+from workspaces.rules.ids import render_id
 from workspaces.rules.times import render_time
 
 
@@ -124,8 +125,3 @@ def render_delivery(delivery: StoredDelivery) -> dict[str, Any]:
         "duration_ms": delivery.duration_ms,
         "notes": delivery.notes,
     }
-
-
-def render_id(id_: Any) -> str | None:
-    """An id that may be missing."""
-    return None if id_ is None else str(id_)

@@ -12,15 +12,16 @@ from actions.services import InputRefused
 from triggers.services import FireResult, may_fire_at_once, write_fire_at_once
 from webhooks.models import Delivery
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, IGNORED
+from webhooks.rules.outcomes import FIRED
 from webhooks.services.arrivals import Arrival, fire_arrival, plan_arrival
 from webhooks.services.claims import claim_any, release_keys
 from webhooks.services.currency import check_target, hold_target
 from webhooks.services.dedupe import FirstDelivery, build_claim
 from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.retries import run_with_retries
+from workspaces.rules.ids import render_id
 from workspaces.rules.problems import NotFound
 
-FIRED = "fired"
 _OK = 200
 
 
@@ -50,11 +51,11 @@ class Receipt:
 
     def as_json(self) -> dict[str, str | None]:
         return {
-            "event_id": _render(self.event_id),
-            "fired_event_id": _render(self.fired_event_id),
+            "event_id": render_id(self.event_id),
+            "fired_event_id": render_id(self.fired_event_id),
             "destination_id": str(self.destination_id),
             "trigger_id": str(self.trigger_id),
-            "run_id": _render(self.run_id),
+            "run_id": render_id(self.run_id),
             "status": self.status,
         }
 
@@ -249,7 +250,3 @@ def _build_receipt(
         run_id=run_id,
         response=knock.target.options.response,
     )
-
-
-def _render(id_: UUID | None) -> str | None:
-    return None if id_ is None else str(id_)

@@ -8,7 +8,14 @@ from django.db import IntegrityError, transaction
 
 from webhooks.models import Delivery
 from webhooks.rules.ledger import ACCEPTED, CHALLENGE, DUPLICATE, IGNORED, REJECTED
-from webhooks.rules.outcomes import FIRED, Outcome, count_outcomes, read_outcome, summarize
+from webhooks.rules.outcomes import (
+    FIRED,
+    NOTHING,
+    Outcome,
+    count_outcomes,
+    read_outcome,
+    summarize,
+)
 from webhooks.services.acceptance import Receipt, read_receipt
 from webhooks.services.currency import check_target
 from webhooks.services.elements import Element, fire_elements, understand_elements
@@ -70,19 +77,19 @@ def _settle(knock: Knock, elements: tuple[Element, ...]) -> Receipt:
 
 def _build_entry(knock: Knock, elements: tuple[Element, ...], outcomes: list[Outcome]) -> Entry:
     summary = summarize(outcomes)
-    leading = summary.leading
+    leading = summary.leading or NOTHING
     data: dict[str, Any] = {"elements": count_outcomes(outcomes)}
-    if leading is not None and leading.first_event_id is not None:
+    if leading.first_event_id is not None:
         data["first_event_id"] = str(leading.first_event_id)
     return Entry(
         status=summary.status,
         http_status=_OK,
         cause=summary.cause,
-        payload_event_type=None if leading is None else leading.event_type,
-        fire_id=None if leading is None else leading.fire_id,
-        fired_event_id=None if leading is None else leading.fired_event_id,
-        run_id=None if leading is None else leading.run_id,
-        duplicate_of=None if leading is None else leading.duplicate_of,
+        payload_event_type=leading.event_type,
+        fire_id=leading.fire_id,
+        fired_event_id=leading.fired_event_id,
+        run_id=leading.run_id,
+        duplicate_of=leading.duplicate_of,
         transformed=_keep_transformed(knock, elements),
         notes=_list_notes(elements),
         elements=[one.as_row() for one in outcomes],
@@ -121,18 +128,18 @@ def find_earlier(knock: Knock) -> Receipt | None:
 
 def _build_receipt(knock: Knock, outcomes: list[Outcome]) -> Receipt:
     summary = summarize(outcomes)
-    leading = summary.leading
-    has_ids = leading is not None and summary.status in {ACCEPTED, DUPLICATE}
+    leading = summary.leading or NOTHING
+    has_ids = summary.status in {ACCEPTED, DUPLICATE}
     event_id = None if summary.status == IGNORED else knock.ids.event_id
-    if summary.status == DUPLICATE and leading is not None:
+    if summary.status == DUPLICATE:
         event_id = leading.first_event_id
     return BatchReceipt(
         status=FIRED if summary.status == ACCEPTED else summary.status,
         event_id=event_id,
         destination_id=knock.target.id,
         trigger_id=knock.target.trigger_id,
-        fired_event_id=leading.fired_event_id if has_ids and leading else None,
-        run_id=leading.run_id if has_ids and leading else None,
+        fired_event_id=leading.fired_event_id if has_ids else None,
+        run_id=leading.run_id if has_ids else None,
         response=knock.target.options.response,
         elements=tuple(outcomes),
     )

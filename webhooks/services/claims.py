@@ -8,13 +8,19 @@ from uuid import UUID
 
 from django.db import connection
 
-from webhooks.services.dedupe import FirstDelivery, claim_key, find_window, hash_key
+from webhooks.services.dedupe import (
+    TAKE_OVER,
+    FirstDelivery,
+    claim_key,
+    find_window,
+    hash_key,
+)
 from webhooks.services.ledger import DeliveryIds
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.targets import Target
 
 # In the order of the hashes, so that two batches that share elements wait for each other one way.
-_CLAIM = """
+_CLAIM = f"""
 INSERT INTO webhooks_dedupekey AS held
     (destination_id, key_hash, delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id,
      expires_at)
@@ -23,13 +29,9 @@ SELECT %(destination_id)s, asked.key_hash, %(delivery_id)s, %(event_id)s, asked.
 FROM unnest(%(hashes)s::bytea[], %(fired_event_ids)s::uuid[], %(run_ids)s::uuid[],
             %(fire_ids)s::uuid[]) AS asked (key_hash, fired_event_id, run_id, fire_id)
 ORDER BY asked.key_hash
-ON CONFLICT (destination_id, key_hash) DO UPDATE SET
-    delivery_id = EXCLUDED.delivery_id, event_id = EXCLUDED.event_id,
-    fired_event_id = EXCLUDED.fired_event_id, run_id = EXCLUDED.run_id,
-    fire_id = EXCLUDED.fire_id, trigger_id = EXCLUDED.trigger_id, expires_at = EXCLUDED.expires_at
-WHERE held.expires_at <= %(now)s
+{TAKE_OVER} %(now)s
 RETURNING held.key_hash
-"""
+"""  # noqa: S608 - constants only
 _READ = """
 SELECT key_hash, delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id
 FROM webhooks_dedupekey WHERE destination_id = %(destination_id)s AND key_hash = ANY(%(hashes)s)

@@ -76,12 +76,8 @@ def hold_target(target: Target, *, claim: Claim | None = None) -> Iterator[Toget
         PartitionMissing: there is no partition for today; nothing was written.
     """
     try:
-        with write_together(build_check(target), claim=claim) as together:
+        with _noticing(), write_together(build_check(target), claim=claim) as together:
             yield together
-    except DataError as error:
-        if isinstance(error.__cause__, DivisionByZero):
-            raise TargetChanged from error
-        raise
     except IntegrityError as error:
         if is_partition_missing(error):
             raise refuse_day() from error
@@ -95,11 +91,19 @@ def check_target(target: Target) -> None:
         TargetChanged: the target is not as it was read.
     """
     check = build_check(target)
+    with _noticing(), open_prepared_cursor() as cursor:
+        cursor.execute(check.sql, check.values)
+
+
+@contextmanager
+def _noticing() -> Iterator[None]:
+    """What `build_check` fails with means that the target has changed."""
     try:
-        with open_prepared_cursor() as cursor:
-            cursor.execute(check.sql, check.values)
+        yield
     except DataError as error:
-        raise TargetChanged from error
+        if isinstance(error.__cause__, DivisionByZero):
+            raise TargetChanged from error
+        raise
 
 
 def _look(key: UUID) -> Target | None:

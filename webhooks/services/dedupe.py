@@ -17,27 +17,24 @@ PRUNE_BATCH = 5000
 
 # A rival's uncommitted claim makes this wait: for its commit (then no row comes back) or its
 # rollback (then the claim is ours). An expired claim is taken over.
-_CLAIM = """
+TAKE_OVER = """
+ON CONFLICT (destination_id, key_hash) DO UPDATE SET
+    delivery_id = EXCLUDED.delivery_id, event_id = EXCLUDED.event_id,
+    fired_event_id = EXCLUDED.fired_event_id, run_id = EXCLUDED.run_id,
+    fire_id = EXCLUDED.fire_id, trigger_id = EXCLUDED.trigger_id, expires_at = EXCLUDED.expires_at
+WHERE held.expires_at <= """
+_CLAIM = f"""
 INSERT INTO webhooks_dedupekey AS held
     (destination_id, key_hash, delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id,
      expires_at)
 VALUES (%s::uuid, %s::bytea, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::uuid,
         %s::timestamptz)
-ON CONFLICT (destination_id, key_hash) DO UPDATE SET
-    delivery_id = EXCLUDED.delivery_id, event_id = EXCLUDED.event_id,
-    fired_event_id = EXCLUDED.fired_event_id, run_id = EXCLUDED.run_id,
-    fire_id = EXCLUDED.fire_id, trigger_id = EXCLUDED.trigger_id, expires_at = EXCLUDED.expires_at
-WHERE held.expires_at <= %s
+{TAKE_OVER} %s
 RETURNING held.delivery_id
-"""
+"""  # noqa: S608 - constants only
 _READ = """
 SELECT delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id
 FROM webhooks_dedupekey WHERE destination_id = %s AND key_hash = %s
-"""
-_RELEASE = """
-DELETE FROM webhooks_dedupekey
-WHERE destination_id = %(destination_id)s AND key_hash = %(key_hash)s
-  AND delivery_id = %(delivery_id)s
 """
 _PRUNE = """
 DELETE FROM webhooks_dedupekey WHERE id IN (
@@ -97,19 +94,6 @@ def claim_key(
             if row is not None:
                 return FirstDelivery(*row)
     raise DatabaseAway
-
-
-def release_key(target: Target, key: str, *, ids: DeliveryIds) -> None:
-    """Give back what this transaction took: only a fire keeps a key."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _RELEASE,
-            {
-                "destination_id": target.id,
-                "key_hash": hash_key(key),
-                "delivery_id": ids.delivery_id,
-            },
-        )
 
 
 def prune_dedupe_keys(*, now: dt.datetime) -> int:

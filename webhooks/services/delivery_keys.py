@@ -28,7 +28,11 @@ def list_delivery_keys(target: Target, request: ReceivedRequest) -> tuple[str, .
 
 
 def list_element_keys(
-    target: Target, request: ReceivedRequest, elements: Sequence[Any]
+    target: Target,
+    request: ReceivedRequest,
+    elements: Sequence[Any],
+    *,
+    delivery_keys: Sequence[str],
 ) -> list[tuple[str, ...]]:
     """For each element ``<delivery key>#<its id or index>``, per key of the delivery.
 
@@ -38,7 +42,7 @@ def list_element_keys(
     paths = _list_id_paths(target)
     source = _find_key_source(target)
     has_own_ids = bool(paths) and source.startswith(_BODY)
-    shared = list_delivery_keys(target, request)
+    shared = delivery_keys
     if has_own_ids:
         shared = tuple(_list_forced_keys(target, request)) or ("",)
     return [

@@ -53,11 +53,16 @@ def understand_elements(knock: Knock, payload: Sequence[Any]) -> tuple[Element, 
         Rejection: there are too many of them; or one is not taken, and so none is.
     """
     refuse_too_many(payload)
-    keys = list_element_keys(knock.target, knock.request, payload)
+    keys = list_keys(knock, payload)
     return tuple(
         understand_element(knock, index, element, keys[index])
         for index, element in enumerate(payload)
     )
+
+
+def list_keys(knock: Knock, payload: Sequence[Any]) -> list[tuple[str, ...]]:
+    """What makes each element a duplicate, in their order."""
+    return list_element_keys(knock.target, knock.request, payload, delivery_keys=knock.dedupe_keys)
 
 
 def understand_element(

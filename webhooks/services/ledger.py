@@ -23,6 +23,7 @@ from webhooks.rules.sealed import open_request, seal_request
 from webhooks.services.delivery_keys import list_delivery_keys
 from webhooks.services.destinations import read_body_options
 from webhooks.services.targets import Target
+from workspaces.rules.ids import render_id
 from workspaces.rules.json_text import MalformedJson
 from workspaces.rules.problems import NotFound
 from workspaces.services import decrypt_secret, encrypt_secret, insert_row, new_id
@@ -223,7 +224,7 @@ def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
         "delivery_id": str(knock.ids.delivery_id),
         "event_type": entry.payload_event_type,
         "cause": entry.cause,
-        **{name: None if value is None else str(value) for name, value in named.items()},
+        **{name: render_id(value) for name, value in named.items()},
         **entry.data,
     }
 

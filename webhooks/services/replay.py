@@ -13,8 +13,7 @@ from django.db import transaction
 
 from webhooks.models import Delivery
 from webhooks.rules.ledger import ACCEPTED, DUPLICATE, FILTERED, REJECTED, UNVERIFIED_CAUSES
-from webhooks.rules.outcomes import Outcome, summarize
-from webhooks.services.acceptance import FIRED
+from webhooks.rules.outcomes import FIRED, NOTHING, Outcome, summarize
 from webhooks.services.arrivals import fire_arrival
 from webhooks.services.claims import claim_any, release_keys
 from webhooks.services.currency import find_target
@@ -33,6 +32,7 @@ from webhooks.services.understanding import (
     understand_payload,
 )
 from workspaces.rules.callers import Caller
+from workspaces.rules.ids import render_id
 from workspaces.rules.problems import Conflict, FieldError, ServiceError
 
 
@@ -64,7 +64,7 @@ class Replay:
             "run_id": self.run_id,
             "replay_of": self.delivery.id,
         }
-        rendered = {name: None if value is None else str(value) for name, value in ids.items()}
+        rendered = {name: render_id(value) for name, value in ids.items()}
         answer = {**rendered, "status": self.status}
         if self.elements is None:
             return answer
@@ -177,13 +177,12 @@ def _fire_batch(
         replayed_by=str(caller),
     )
     summary = summarize(outcomes)
-    leading = summary.leading
-    has_run = leading is not None and leading.run_id is not None
+    leading = summary.leading or NOTHING
     return Replay(
         status=FIRED if summary.status == ACCEPTED else summary.status,
         delivery=delivery,
-        fired_event_id=leading.fired_event_id if has_run and leading else None,
-        run_id=leading.run_id if has_run and leading else None,
+        fired_event_id=None if leading.run_id is None else leading.fired_event_id,
+        run_id=leading.run_id,
         elements=outcomes,
     )
 

@@ -15,18 +15,18 @@ from django.db import transaction
 from actions.services import InputRefused
 from triggers.services import FireLimited
 from webhooks.rules.ledger import CHALLENGE, DUPLICATE, FILTERED, IGNORED, REJECTED
-from webhooks.rules.outcomes import BATCH_EMPTY, Outcome, summarize
+from webhooks.rules.outcomes import BATCH_EMPTY, FIRED, Outcome, summarize
 from webhooks.rules.received import ReceivedRequest
-from webhooks.services.acceptance import FIRED, UnknownDestination
+from webhooks.services.acceptance import UnknownDestination
 from webhooks.services.arrivals import Arrival, fire_arrival
 from webhooks.services.currency import find_target
-from webhooks.services.delivery_keys import list_element_keys
 from webhooks.services.destinations import find_destination
 from webhooks.services.diagnosis import examine_knock
 from webhooks.services.elements import (
     Element,
     fire_elements,
     is_batch,
+    list_keys,
     refuse_too_many,
     understand_element,
 )
@@ -108,7 +108,7 @@ def _fire_and_undo(arrival: Arrival, trial: Trial, *, now: dt.datetime) -> None:
 def _try_elements(knock: Knock, payload: Sequence[Any], trial: Trial, *, now: dt.datetime) -> None:
     """Each element for itself, and what the batch comes to: one that is refused refuses all."""
     trials = [Trial() for _ in payload]
-    keys = list_element_keys(knock.target, knock.request, payload)
+    keys = list_keys(knock, payload)
     elements, refused = [], None
     for index, element in enumerate(payload):
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webhooks.rules.ledger import IGNORED, REJECTED
-from webhooks.services.acceptance import FIRED
+from webhooks.rules.outcomes import FIRED
 from webhooks.services.arrivals import Arrival
 from webhooks.services.examination import Examination
 from webhooks.services.understanding import Rejection

@@ -33,16 +33,6 @@ class Unwanted(Exception):
         self.event_type = event_type
 
 
-def understand_request(knock: Knock) -> Arrival:
-    """Parse what came, read its type and take from it what the input needs.
-
-    Raises:
-        Rejection: it is not what the destination takes.
-        Unwanted: the destination ignores its event type.
-    """
-    return understand_payload(knock, parse_payload(knock))
-
-
 def parse_payload(knock: Knock) -> Any:
     """The body in the destination's format, or the parameters of a GET.
 
@@ -60,7 +50,8 @@ def understand_payload(knock: Knock, payload: Any, *, is_element: bool = False) 
     """What a payload, or one element of a batch, comes to.
 
     Raises:
-        Rejection, Unwanted: as `understand_request`.
+        Rejection: it is not what the destination takes.
+        Unwanted: the destination ignores its event type.
     """
     options = knock.target.options
     event_type = _read_type(knock, payload, is_element=is_element)

@@ -10,3 +10,8 @@ def parse_id(text: str) -> UUID | None:
     except ValueError:
         return None
     return value if str(value) == text.lower() else None
+
+
+def render_id(id_: UUID | None) -> str | None:
+    """An id that may be missing, as JSON has it."""
+    return None if id_ is None else str(id_)
