@@ -5,13 +5,14 @@ import os
 
 import django
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from benchmarks import run  # noqa: E402 - Django has to be set up first
+
 
 def main() -> None:
     """Read the command line and run the benchmarks named there, else all of them."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    from benchmarks import run  # noqa: PLC0415 - Django has to be there first
-
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", choices=[[], *run.NAMES], default=[])
     parser.add_argument("--stock-seconds", type=float, default=60.0, help="how long stock Beat has")

@@ -8,24 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from actions.kinds.base import Completed
-from benchmarks.machine import (
-    open_broker,
-    query,
-    read_cpu_seconds,
-    read_postgres_seconds,
-    run_process,
-    run_program,
-    wait_until,
-)
-from benchmarks.results import Report, Row
-from benchmarks.scene import clear_tables, make_http_scene, queue_runs
+from benchmarks.backlog import work_off
+from benchmarks.machine import run_process, wait_until
+from benchmarks.results import Report, Row, find_median_rate
+from benchmarks.scene import clear_tables, make_scene
 
 RUNS = 3_200
 SLOTS = 16
 TARGET_MILLISECONDS = 50
-_LIVE = "SELECT 1 FROM runs_run WHERE status IN ('queued', 'running') LIMIT 1"
-_SPAN = "SELECT extract(epoch FROM max(ended_at) - min(started_at))::float8 FROM runs_run"
-_DONE = "SELECT count(*) FROM runs_run WHERE status = 'completed'"
 
 
 def measure(report: Report) -> None:
@@ -43,7 +33,7 @@ def measure(report: Report) -> None:
         report.add("http", row)
     report.compare(
         f"http: runs at a {TARGET_MILLISECONDS} ms target / the same httpx loop in {SLOTS} threads",
-        sorted(row.rate for row in ours)[1] / sorted(row.rate for row in theirs)[1],
+        find_median_rate(ours) / find_median_rate(theirs),
         at_least=0.8,
     )
 
@@ -55,20 +45,17 @@ def _is_open(port: int) -> bool:
 
 def _measure_ours(url: str) -> Row:
     clear_tables()
-    open_broker().delete("network")
-    queue_runs(make_http_scene("http", url=url), RUNS)
-    postgres_before = read_postgres_seconds()
+    config = {"url": url, "body": {"number": "{{input.number}}"}}
+    scene = make_scene("http", action_type="http_request", config=config)
     # The chores of Beat ring for the backlog; a worker alone would only hear its own bells.
-    with (
-        run_program("beat"),
-        run_program("network", {"CLOCKHOOK_ALLOW_PRIVATE_TARGETS": "1"}) as worker,
-    ):
-        wait_until(lambda: query("SELECT 1 FROM runs_run WHERE attempt > 0 LIMIT 1"))
-        worker_before = read_cpu_seconds(worker.pid)
-        wait_until(lambda: not query(_LIVE), pause=0.1)
-        worker_seconds = read_cpu_seconds(worker.pid) - worker_before
-    cpu = worker_seconds + read_postgres_seconds() - postgres_before
-    return Row("Clockhook http_request runs", query(_DONE)[0][0], query(_SPAN)[0][0], cpu)
+    return work_off(
+        "Clockhook http_request runs",
+        scene,
+        RUNS,
+        worker="network",
+        env={"CLOCKHOOK_ALLOW_PRIVATE_TARGETS": "1"},
+        beside=["beat"],
+    )
 
 
 def _measure_threads(url: str) -> Row:

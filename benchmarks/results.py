@@ -1,6 +1,8 @@
 """Rows, ratios, and the page they are written on."""
 
 import datetime as dt
+import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +27,11 @@ class Row:
     @property
     def cpu_milliseconds(self) -> float:
         return self.cpu_seconds * 1000 / max(1, self.count)
+
+
+def find_median_rate(rows: Iterable[Row]) -> float:
+    """Of some measurements of one thing: how many per second the one in the middle had."""
+    return statistics.median_low(row.rate for row in rows)
 
 
 @dataclass

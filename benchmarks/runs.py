@@ -10,24 +10,21 @@ from pathlib import Path
 from django.conf import settings
 
 from benchmarks import bare
+from benchmarks.backlog import work_off
 from benchmarks.machine import (
     open_broker,
     query,
     read_cpu_seconds,
     read_postgres_seconds,
     run_process,
-    run_program,
     wait_until,
 )
-from benchmarks.results import Report, Row
-from benchmarks.scene import clear_tables, make_scene, queue_runs
+from benchmarks.results import Report, Row, find_median_rate
+from benchmarks.scene import clear_tables, make_scene
 from config import environment
 
 RUNS = 5_000
 _HERE = Path(__file__).parent
-_LIVE = "SELECT 1 FROM runs_run WHERE status IN ('queued', 'running') LIMIT 1"
-_SPAN = "SELECT extract(epoch FROM max(ended_at) - min(started_at))::float8 FROM runs_run"
-_DONE = "SELECT count(*) FROM runs_run WHERE status = 'completed'"
 
 
 def measure(report: Report) -> None:
@@ -38,7 +35,7 @@ def measure(report: Report) -> None:
     theirs = [_measure_bare(), _measure_bare(), _measure_bare()]
     for row in ours + theirs:
         report.add("runs", row)
-    ratio = _median(ours) / _median(theirs)
+    ratio = find_median_rate(ours) / find_median_rate(theirs)
     report.compare("runs: no-op runs / bare Celery tasks, per second", ratio, at_least=5)
     other = _measure_procrastinate()
     if other is None:
@@ -46,27 +43,12 @@ def measure(report: Report) -> None:
         return
     report.add("runs", other)
     what = "runs: no-op runs / Procrastinate jobs, per second"
-    report.compare(what, _median(ours) / other.rate, at_least=10)
-
-
-def _median(rows: list[Row]) -> float:
-    return sorted(row.rate for row in rows)[len(rows) // 2]
+    report.compare(what, find_median_rate(ours) / other.rate, at_least=10)
 
 
 def _measure_ours() -> Row:
     clear_tables()
-    open_broker().delete("instant")
-    scene = make_scene("runs")
-    queue_runs(scene, RUNS)
-    postgres_before = read_postgres_seconds()
-    with run_program("instant") as worker:
-        wait_until(lambda: query("SELECT 1 FROM runs_run WHERE attempt > 0 LIMIT 1"))
-        # The imports of a worker are paid once, not per run.
-        worker_before = read_cpu_seconds(worker.pid)
-        wait_until(lambda: not query(_LIVE), pause=0.05)
-        worker_seconds = read_cpu_seconds(worker.pid) - worker_before
-    cpu = worker_seconds + read_postgres_seconds() - postgres_before
-    return Row("Clockhook no-op runs", query(_DONE)[0][0], query(_SPAN)[0][0], cpu)
+    return work_off("Clockhook no-op runs", make_scene("runs"), RUNS, worker="instant")
 
 
 def _measure_bare() -> Row:

@@ -3,6 +3,7 @@
 import datetime as dt
 import sys
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.core.management import call_command
@@ -22,7 +23,7 @@ SECRET = "whsec_benchmarks-only-benchmarks-only"  # noqa: S105 - guards nothing
 
 @dataclass(frozen=True)
 class Scene:
-    """One workspace with an action that does nothing."""
+    """One workspace with one action."""
 
     workspace_id: UUID
     action: ActionSpec
@@ -48,23 +49,11 @@ def clear_tables() -> None:
     )
 
 
-def make_scene(name: str) -> Scene:
+def make_scene(name: str, **action: Any) -> Scene:
+    """A workspace with one action: a no-op, unless its fields are given."""
     now = _read_now()
     workspace = create_workspace(name=name, slug=f"bench-{name}-{new_id().hex[-12:]}")
-    fields = {"name": f"{name} no-op", "action_type": "noop"}
-    action = create_action(workspace_id=workspace.id, fields=fields, caller=CALLER, now=now)
-    return Scene(workspace.id, find_action(workspace_id=workspace.id, action_id=action.id))
-
-
-def make_http_scene(name: str, *, url: str) -> Scene:
-    """As `make_scene`, with an action that sends its input to the URL."""
-    now = _read_now()
-    workspace = create_workspace(name=name, slug=f"bench-{name}-{new_id().hex[-12:]}")
-    fields = {
-        "name": f"{name} call",
-        "action_type": "http_request",
-        "config": {"url": url, "body": {"number": "{{input.number}}"}},
-    }
+    fields = {"name": f"{name} action", "action_type": "noop", **action}
     action = create_action(workspace_id=workspace.id, fields=fields, caller=CALLER, now=now)
     return Scene(workspace.id, find_action(workspace_id=workspace.id, action_id=action.id))
 

@@ -18,7 +18,7 @@ from benchmarks.machine import (
     run_program,
     wait_until,
 )
-from benchmarks.results import Report, Row
+from benchmarks.results import Report, Row, find_median_rate
 from benchmarks.scene import clear_tables, make_due_triggers, make_many_triggers, make_scene
 from config.celery import app
 from triggers.scheduler import TriggerScheduler
@@ -42,15 +42,11 @@ def measure(report: Report, *, stock_seconds: float, times: int, is_many: bool) 
         _report_idle_ticks(report, f"{count:,}")
         stock = [_measure_stock(report, count, seconds=stock_seconds) for _ in range(times)]
         what = f"schedule: {count:,} due, our Beat / stock DatabaseScheduler, fires per second"
-        report.compare(what, _find_median(ours) / _find_median(stock), at_least=bar)
+        report.compare(what, find_median_rate(ours) / find_median_rate(stock), at_least=bar)
         cpu = [statistics.median(row.cpu_milliseconds for row in rows) for rows in (stock, ours)]
         report.compare(f"schedule: {count:,} due, CPU per fire, stock / ours", cpu[0] / cpu[1])
     if is_many:
         _measure_many(report, 1_000_000, due=100_000)
-
-
-def _find_median(rows: list[Row]) -> float:
-    return statistics.median_low(row.rate for row in rows)
 
 
 def _measure_ours(report: Report, count: int) -> Row:

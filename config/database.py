@@ -1,4 +1,5 @@
-"""Connections that give up on a Postgres that has gone mute, and pools that never give it up.
+"""How processes connect to Postgres: connections give up on one that has gone mute, and pools never
+give it up.
 
 ``statement_timeout`` is the server's: a server that is frozen, or behind a network that swallows
 packets, never gets to it, and the driver itself waits for ever.
@@ -10,6 +11,7 @@ from collections.abc import Generator
 from typing import Any, ClassVar, TypeVar
 
 import psycopg
+import psycopg.conninfo
 import psycopg_pool
 from psycopg.waiting import READY_NONE
 
@@ -87,3 +89,47 @@ def keep_reconnecting(pool: psycopg_pool.ConnectionPool[Any]) -> None:
         least, most = pool.min_size, pool.max_size
         pool.resize(least - 1, most)
         pool.resize(least, most)
+
+
+def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
+    """Django's DATABASES entry for any connection string that libpq takes.
+
+    Served roles get a small pool that answers "full" soon (a fast 503) and reconnects quickly: the
+    pool's own default backs off without a cap for 300 s.
+    """
+    parts = dict(psycopg.conninfo.conninfo_to_dict(url))
+    name, user = parts.pop("dbname", ""), parts.pop("user", "")
+    password, host, port = parts.pop("password", ""), parts.pop("host", ""), parts.pop("port", "")
+    statement_timeout = {"web": "5s", "worker": "30s", "beat": "30s"}.get(role, "0")
+    session = (
+        f"-c statement_timeout={statement_timeout} -c lock_timeout=2s"
+        " -c idle_in_transaction_session_timeout=10s"
+    )
+    # A server that is gone without a word is noticed within 11 s, also by who only listens.
+    alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+    options: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 5000, **alive, **parts}
+    # Only cursors that ask for it prepare (`workspaces.services.open_prepared_cursor`).
+    options["prepare_threshold"] = 5
+    if role:
+        options["options"] = f"{parts.get('options', '')} {session}".strip()
+        options["pool"] = {
+            "min_size": 1 if role == "beat" else 2,
+            "max_size": slots + 3,
+            "timeout": 1 if role == "web" else 5,
+            "max_waiting": 2 * slots,
+            "reconnect_timeout": 4,
+            "reconnect_failed": keep_reconnecting,
+            "connection_class": WebConnection if role == "web" else BoundedConnection,
+        }
+    return {
+        "ENGINE": "config.postgres",
+        "NAME": name,
+        "USER": user,
+        "PASSWORD": password,
+        "HOST": host,
+        "PORT": port,
+        "CONN_MAX_AGE": 0,
+        # The backend looks after its connections by itself.
+        "CONN_HEALTH_CHECKS": False,
+        "OPTIONS": options,
+    }

@@ -1,19 +1,19 @@
-"""Every setting, in one file. The environment decides (see README, "Settings"); nothing here does
-I/O but reading the data folder's notes and secrets."""
+"""Every setting; those of the admin and of retention stand in files of their own. The environment
+decides (see README, "Settings"); nothing here does I/O but reading the data folder's notes and
+secrets.
+"""
 
 import os
 import sys
 import zoneinfo
-from typing import Any
 
 import django_stubs_ext
-import psycopg.conninfo
 import structlog
 from kombu import Queue
 
 from config import environment, periodic
 from config.admin_settings import *  # noqa: F403 - settings are the names of this module
-from config.database import BoundedConnection, WebConnection, keep_reconnecting
+from config.database import read_database
 from config.history_settings import *  # noqa: F403 - as above
 
 # Time zones are those of the locked tzdata package in every process, never the host's own.
@@ -141,52 +141,6 @@ DATABASE_URL = (
 )
 # Threads of this process that may need a connection.
 SLOTS = int(os.environ.get("CLOCKHOOK_SLOTS") or 8)
-
-
-def read_database(url: str, *, role: str, slots: int) -> dict[str, Any]:
-    """Django's DATABASES entry for any connection string that libpq takes.
-
-    Served roles get a small pool that answers "full" soon (a fast 503) and reconnects quickly: the
-    pool's own default backs off without a cap for 300 s.
-    """
-    parts = dict(psycopg.conninfo.conninfo_to_dict(url))
-    name, user = parts.pop("dbname", ""), parts.pop("user", "")
-    password, host, port = parts.pop("password", ""), parts.pop("host", ""), parts.pop("port", "")
-    statement_timeout = {"web": "5s", "worker": "30s", "beat": "30s"}.get(role, "0")
-    session = (
-        f"-c statement_timeout={statement_timeout} -c lock_timeout=2s"
-        " -c idle_in_transaction_session_timeout=10s"
-    )
-    # A server that is gone without a word is noticed within 11 s, also by who only listens.
-    alive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-    options: dict[str, Any] = {"connect_timeout": 2, "tcp_user_timeout": 5000, **alive, **parts}
-    # Only cursors that ask for it prepare (`workspaces.services.open_prepared_cursor`).
-    options["prepare_threshold"] = 5
-    if role:
-        options["options"] = f"{parts.get('options', '')} {session}".strip()
-        options["pool"] = {
-            "min_size": 1 if role == "beat" else 2,
-            "max_size": slots + 3,
-            "timeout": 1 if role == "web" else 5,
-            "max_waiting": 2 * slots,
-            "reconnect_timeout": 4,
-            "reconnect_failed": keep_reconnecting,
-            "connection_class": WebConnection if role == "web" else BoundedConnection,
-        }
-    return {
-        "ENGINE": "config.postgres",
-        "NAME": name,
-        "USER": user,
-        "PASSWORD": password,
-        "HOST": host,
-        "PORT": port,
-        "CONN_MAX_AGE": 0,
-        # The backend looks after its connections by itself.
-        "CONN_HEALTH_CHECKS": False,
-        "OPTIONS": options,
-    }
-
-
 DATABASES = {"default": read_database(DATABASE_URL, role=CLOCKHOOK_ROLE, slots=SLOTS)}
 
 # ── Redis and Celery ─────────────────────────────────────────────────────────────────────────────

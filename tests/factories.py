@@ -1,5 +1,6 @@
 """Rows for tests that are about something else: each has what it needs to be fired and run."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
@@ -10,7 +11,7 @@ from actions.models import Action
 from actions.services import load_actions
 from runs.models import Run
 from runs.services import NewRun, start_runs
-from triggers.models import ScheduleState, Trigger
+from triggers.models import Backfill, ScheduleState, Trigger
 from workspaces.models import Workspace
 
 
@@ -57,6 +58,27 @@ class TriggerFactory(factory.django.DjangoModelFactory[Trigger]):
     def next_fire_at(self: Trigger, create: bool, extracted: Any, **_: Any) -> None:
         if create:
             ScheduleState.objects.create(trigger=self, next_fire_at=extracted, due_at=extracted)
+
+
+def make_backfill(*, status: str, asked_at: dt.datetime | None = None, **changes: Any) -> Backfill:
+    """A backfill without slots, asked for then or now."""
+    trigger, moment = TriggerFactory.create(), asked_at or timezone.now()
+    fields: dict[str, Any] = {
+        "workspace_id": trigger.workspace_id,
+        "trigger": trigger,
+        "from_at": moment,
+        "to_at": moment,
+        "mode": "all",
+        "order": "oldest",
+        "max_active": 1,
+        "status": status,
+        "slots": [],
+        "slot_count": 0,
+        "created_by": "key:1",
+        "ended_at": None if status == "running" else moment,
+    }
+    made: Backfill = Backfill.objects.create(**fields | changes)
+    return made
 
 
 def queue_run(action: Action, **changes: Any) -> Run:

@@ -7,8 +7,8 @@ import pytest
 import redis
 from kombu import Connection
 
-from config.database import BoundedConnection
-from config.settings import read_database, translate_redis_url
+from config.database import BoundedConnection, read_database
+from config.settings import translate_redis_url
 from config.stack import postgres, valkey
 
 

@@ -20,8 +20,8 @@ from console.services.retention import CLASSES, prune_history
 from runs.models import Run
 from runs.services import find_oldest_live_chain, prune_runs
 from tests.events.factories import mint_id_at
-from tests.factories import ActionFactory, TriggerFactory, queue_run
-from triggers.models import Backfill, Fire
+from tests.factories import ActionFactory, make_backfill, queue_run
+from triggers.models import Fire
 from workspaces.models import PrunedHistory
 from workspaces.services import note_pruned, read_pruned_before
 from workspaces.services import retention as batches
@@ -74,25 +74,6 @@ def make_fire(recorded_at: dt.datetime, number: int = 0, **changes: Any) -> UUID
     }
     Fire.objects.insert_rows([Fire(id=id_, **given | changes)])
     return id_
-
-
-def make_backfill(asked_at: dt.datetime, *, from_at: dt.datetime, status: str) -> UUID:
-    trigger = TriggerFactory.create()
-    return Backfill.objects.create(
-        id=mint_id_at(asked_at),
-        workspace_id=trigger.workspace_id,
-        trigger=trigger,
-        from_at=from_at,
-        to_at=asked_at,
-        mode="all",
-        order="oldest",
-        max_active=1,
-        status=status,
-        slots=[],
-        slot_count=0,
-        created_by="key:1",
-        ended_at=None if status == "running" else asked_at,
-    ).pk
 
 
 def make_call(action: Action, made_at: dt.datetime, *, status: str, number: int = 0) -> UUID:
@@ -158,7 +139,7 @@ def test_a_fire_stays_as_long_as_its_run_is_alive() -> None:
 @pytest.mark.django_db
 def test_a_running_backfill_keeps_the_fires_that_it_may_ask_for() -> None:
     from_at = OLD - dt.timedelta(days=5)
-    make_backfill(KEPT, from_at=from_at, status="running")
+    make_backfill(id=mint_id_at(KEPT), asked_at=KEPT, from_at=from_at, status="running")
     make_fire(from_at - dt.timedelta(days=1))
     kept = make_fire(OLD)
     assert prune() == {"fires": 1}
@@ -169,7 +150,12 @@ def test_a_running_backfill_keeps_the_fires_that_it_may_ask_for() -> None:
 @pytest.mark.django_db
 def test_backfills_calls_and_operations_go_when_they_are_over() -> None:
     action = ActionFactory.create()
-    make_backfill(OLD, from_at=OLD - dt.timedelta(days=9), status="completed")
+    make_backfill(
+        id=mint_id_at(OLD),
+        asked_at=OLD,
+        from_at=OLD - dt.timedelta(days=9),
+        status="completed",
+    )
     make_call(action, OLD, status="completed")
     make_call(action, OLD, status="dispatched", number=1)
     make_call(action, KEPT, status="failed")

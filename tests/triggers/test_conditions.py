@@ -9,8 +9,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from actions.models import Action, OutboundCall
-from tests.factories import ActionFactory, TriggerFactory, queue_run
-from triggers.models import Backfill, ScheduleState, Trigger
+from tests.factories import ActionFactory, TriggerFactory, make_backfill, queue_run
+from triggers.models import ScheduleState, Trigger
 from triggers.services.conditions import CONDITIONS, look_for_work
 from workspaces.services import new_id
 
@@ -65,25 +65,6 @@ def lease(until: dt.timedelta) -> dict[str, Any]:
     }
 
 
-def backfill(status: str) -> None:
-    trigger = TriggerFactory.create()
-    now = timezone.now()
-    Backfill.objects.create(
-        workspace_id=trigger.workspace_id,
-        trigger=trigger,
-        from_at=now,
-        to_at=now,
-        mode="all",
-        order="oldest",
-        max_active=1,
-        status=status,
-        slots=[],
-        slot_count=0,
-        created_by="key:1",
-        ended_at=None if status == "running" else now,
-    )
-
-
 def test_with_nothing_to_do_nothing_is_wanted() -> None:
     queue_run(ActionFactory.create(), status="completed", ended_at=timezone.now())
     run(available_at=AHEAD, start_deadline_at=AHEAD)
@@ -91,7 +72,7 @@ def test_with_nothing_to_do_nothing_is_wanted() -> None:
     run(status="delegated", deadline_at=AHEAD)
     call(status="pending", due=AHEAD)
     call(status="dispatched", due=AHEAD)
-    backfill("completed")
+    make_backfill(status="completed")
     TriggerFactory.create(is_active=False, paused_until=timezone.now() + AHEAD)
     TriggerFactory.create(is_active=False, auto_pause_after_failures=3)
     assert look() == set()
@@ -134,7 +115,7 @@ def test_triggers_and_backfills_want_their_chores() -> None:
     Trigger.objects.update(is_active=False, paused_until=timezone.now() + AGO)
     assert look() == {"resume_elapsed_pauses"}
     Trigger.objects.all().delete()
-    backfill("running")
+    make_backfill(status="running")
     assert look() == {"advance_backfills"}
 
 
