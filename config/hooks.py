@@ -9,8 +9,8 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication
 
 from django.core.handlers.wsgi import get_path_info, get_script_name
-from django.db import close_old_connections
 
+from config.postgres.resting import lay_connection_down, take_connection_up
 from webhooks.receiver import Reply, receive_environ
 from workspaces.rest.middleware import begin_request
 
@@ -37,6 +37,7 @@ def _receive(
     destination_id: str,
 ) -> Iterable[bytes]:
     request_id = begin_request(environ.get("HTTP_X_REQUEST_ID", ""))
+    take_connection_up()
     try:
         reply = receive_environ(
             environ,
@@ -46,7 +47,7 @@ def _receive(
             destination_id=destination_id,
         )
     finally:
-        close_old_connections()
+        lay_connection_down()
     status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
     start_response(status, _list_headers(reply, request_id))
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [reply.body]

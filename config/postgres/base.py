@@ -1,10 +1,10 @@
 """The backend that ``DATABASES`` names; Django looks for it in a module of this name."""
 
-import select
 from typing import Any
 
-import psycopg
 from django.db.backends.postgresql import base
+
+from config.postgres.resting import drop_connection, find_resting, has_ended
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -13,23 +13,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """One that Postgres has not ended; a pool's dead ones are thrown away on the way."""
+        """One that Postgres has not ended: this thread's resting one, else one of the pool, whose
+        dead ones are thrown away on the way.
+        """
+        resting = find_resting()
+        if resting is not None:
+            return resting
         connection = super().get_new_connection(conn_params)
         pool = self.pool
         # No more than all of them; who looks dead after that may show it by an error.
         for _ in range(pool.max_size if pool else 0):
             if not has_ended(connection):
                 break
-            connection.close()
-            pool.putconn(connection)
+            drop_connection(connection)
             connection = super().get_new_connection(conn_params)
         return connection
-
-
-def has_ended(connection: "psycopg.Connection[Any]") -> bool:
-    """An idle connection has nothing to read, unless it is Postgres' farewell or the end."""
-    if connection.closed:
-        return True
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))

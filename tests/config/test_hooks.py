@@ -7,10 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from config.hooks import build_application
-from config.postgres.base import has_ended
 from runs.models import Run
 from tests.webhooks.factories import SECRET, DestinationFactory
 from tests.webhooks.signing import build_headers
@@ -52,7 +50,7 @@ def call(
 def destination(db: None, monkeypatch: pytest.MonkeyPatch) -> Destination:
     monkeypatch.setattr("runs.services.ring", lambda *_: None)
     # The connection is the test's: the door must not give it back.
-    monkeypatch.setattr("config.hooks.close_old_connections", lambda: None)
+    monkeypatch.setattr("config.hooks.lay_connection_down", lambda: None)
     return DestinationFactory()
 
 
@@ -97,19 +95,6 @@ def test_garbage_in_the_path_is_a_404(last: str) -> None:
 def test_other_methods_are_405(method: str) -> None:
     status, headers, _ = call("/v1/hooks/a", method=method)
     assert (status, headers["Allow"]) == ("405 Method Not Allowed", "POST")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_connection_that_postgres_ended_is_known_by_its_socket() -> None:
-    connection.ensure_connection()
-    raw = connection.connection
-    assert not has_ended(raw)
-    with connection.temporary_connection(), connection.copy().cursor() as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [raw.info.backend_pid])
-        other.connection.close()
-    assert has_ended(raw)
-    connection.close()
-    assert has_ended(raw)
 
 
 def test_a_destinations_own_answer_leaves_as_it_is(destination: Destination) -> None:
