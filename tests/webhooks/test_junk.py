@@ -66,7 +66,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def held_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A request gives its connection back; here it holds the test's own transaction."""
-    monkeypatch.setattr("config.hooks.close_old_connections", lambda: None)
+    monkeypatch.setattr("config.hooks.lay_connection_down", lambda: None)
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
