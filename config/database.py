@@ -17,8 +17,10 @@ from psycopg.waiting import READY_NONE
 
 _Result = TypeVar("_Result")
 
-# Once a wait was in vain, others need not find out at the same length, until something answers.
+# Once a wait was in vain, others need not find out at the same length, until something answers: one
+# at a time looks again, and who comes meanwhile is told at once.
 MUTE_SECONDS = 1.0
+HOPELESS_SECONDS = 0.1
 
 
 class BoundedConnection(psycopg.Connection[Any]):
@@ -26,24 +28,33 @@ class BoundedConnection(psycopg.Connection[Any]):
     ``OperationalError``.
 
     While nothing has answered since such an end, anywhere in this process, it waits for
-    ``MUTE_SECONDS`` only.
+    ``MUTE_SECONDS`` only, and beside another one that does for ``HOPELESS_SECONDS``.
     """
 
     answer_seconds: ClassVar[float] = 35.0
     _is_mute: ClassVar[bool] = False
+    _looking: ClassVar[threading.Lock] = threading.Lock()
 
     def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
-        is_mute = BoundedConnection._is_mute
-        seconds = MUTE_SECONDS if is_mute else self.answer_seconds
+        if not BoundedConnection._is_mute:
+            return self._wait(gen, self.answer_seconds, *args, **kwargs)
+        is_looking = BoundedConnection._looking.acquire(blocking=False)
+        seconds = MUTE_SECONDS if is_looking else HOPELESS_SECONDS
         try:
-            answer = super().wait(_give_up_after(gen, seconds), *args, **kwargs)
+            answer = self._wait(gen, seconds, *args, **kwargs)
+        finally:
+            if is_looking:
+                BoundedConnection._looking.release()
+        BoundedConnection._is_mute = False
+        return answer
+
+    def _wait(self, gen: Any, seconds: float, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().wait(_give_up_after(gen, seconds), *args, **kwargs)
         except _NoAnswer:
             BoundedConnection._is_mute = True
             self.close()
             raise
-        if is_mute:
-            BoundedConnection._is_mute = False
-        return answer
 
 
 class WebConnection(BoundedConnection):

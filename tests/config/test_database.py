@@ -1,8 +1,10 @@
 """Connections to a Postgres that stops answering in the middle of it."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import psycopg
 import psycopg_pool
@@ -60,6 +62,29 @@ def test_the_next_ones_wait_less_until_something_answers(
         with connect(proxy, BoundedConnection) as third:
             third.execute("SELECT 1")
             third.execute("SELECT pg_sleep(0.3)")
+
+
+def test_one_looks_again_and_the_others_are_told_at_once(proxy: Proxy) -> None:
+    with connect(proxy) as first, proxy.broken(Mode.MUTE), pytest.raises(psycopg.OperationalError):
+        first.execute("SELECT 1")
+    waited: list[float] = []
+
+    def ask(connection: BoundedConnection) -> None:
+        started = time.monotonic()
+        with pytest.raises(psycopg.OperationalError, match="no answer"):
+            connection.execute("SELECT 1")
+        waited.append(time.monotonic() - started)
+
+    with ExitStack() as stack:
+        patient = [stack.enter_context(connect(proxy, BoundedConnection)) for _ in range(4)]
+        stack.enter_context(proxy.broken(Mode.MUTE))
+        threads = [threading.Thread(target=ask, args=[one]) for one in patient]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sum(seconds >= database.MUTE_SECONDS for seconds in waited) == 1
+    assert sum(seconds < database.MUTE_SECONDS for seconds in waited) == 3
 
 
 def test_a_statement_that_takes_its_time_is_no_mute_server(proxy: Proxy) -> None:
