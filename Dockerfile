@@ -41,4 +41,4 @@ STOPSIGNAL SIGTERM
 # What serves no HTTP overrides it (see docker-compose.yml).
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + (os.environ.get('PORT') or '8000') + '/healthz', timeout=4)"]
-CMD ["python", "-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "8", "--backpressure", "512", "--respawn-failed-workers", "--workers-kill-timeout", "6", "config.wsgi:application"]
+CMD ["python", "-m", "granian", "--interface", "wsgi", "--http", "1", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "8", "--backpressure", "512", "--respawn-failed-workers", "--respawn-interval", "10", "--workers-kill-timeout", "6", "config.wsgi:application"]

@@ -14,6 +14,9 @@ _WEB_THREADS = 8
 # (Granian counts them so): few would let idle senders shut out busy ones. It bounds how many
 # requests wait for a thread, too, which is a second or two of work.
 _WEB_CONNECTIONS = 512
+# A restart in turn (SIGHUP) starts another process and stops the old one so much later: by then the
+# other one serves, also where starting takes its time.
+_WEB_RESTART_SECONDS = 10
 _INSTANT_SLOTS = 2
 _NETWORK_SLOTS = 16
 # Celery warns root at length, because of a serializer that is not in use here.
@@ -53,6 +56,7 @@ def _build_web(plan: Plan, env: Mapping[str, str]) -> ChildSpec:
         "--blocking-threads": str(_WEB_THREADS),
         "--backpressure": str(_WEB_CONNECTIONS),
         "--workers-kill-timeout": "6",
+        "--respawn-interval": str(_WEB_RESTART_SECONDS),
     }
     command = [sys.executable, "-m", "granian", "--respawn-failed-workers"]
     for name, value in arguments.items():
