@@ -4,7 +4,10 @@ import dataclasses
 import datetime as dt
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
@@ -38,7 +41,7 @@ class ClaimedRun:
     error: dict[str, Any] | None
     attempt: int
     lost_leases: int
-    retry: dict[str, Any]
+    retry: Mapping[str, Any]
     timeout_seconds: float
     lease_token: uuid.UUID
     chain_id: uuid.UUID
@@ -177,11 +180,21 @@ def find_due_queues(*, waiting_seconds: float) -> list[tuple[str, int, float]]:
 def take(sql: str, parameters: dict[str, Any]) -> list[ClaimedRun]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        rows = [dict(zip(_CLAIMED_NAMES, row, strict=True)) for row in cursor.fetchall()]
+        return [_read_claimed(row) for row in cursor.fetchall()]
+
+
+def _read_claimed(row: tuple[Any, ...]) -> ClaimedRun:
+    values = dict(zip(_CLAIMED_NAMES, row, strict=True))
     # Django leaves jsonb as text, for its fields to decode.
-    return [ClaimedRun(**{**row, **_decode(row)}) for row in rows]
+    values["input"] = json.loads(values["input"])
+    values["retry"] = _read_policy(values["retry"])
+    if values["error"] is not None:
+        values["error"] = json.loads(values["error"])
+    return ClaimedRun(**values)
 
 
-def _decode(row: dict[str, Any]) -> dict[str, Any]:
-    names = ("input", "retry", "error")
-    return {name: None if row[name] is None else json.loads(row[name]) for name in names}
+@lru_cache(maxsize=1024)
+def _read_policy(text: str) -> Mapping[str, Any]:
+    """Few policies serve many runs, which share the value read."""
+    policy: dict[str, Any] = json.loads(text)
+    return MappingProxyType(policy)

@@ -20,6 +20,7 @@ from runs.execution.heartbeat import heartbeat
 from runs.execution.settle import WORKER_LOST, Outcome, choose_move, settle_run
 from runs.execution.transitions import write_transitions
 from runs.rules import states
+from workspaces.rules.inserts import write_array
 
 log = structlog.get_logger(__name__)
 
@@ -58,11 +59,17 @@ def execute_run(run: ClaimedRun) -> None:
 
 def _perform_batch(claimed: Sequence[ClaimedRun]) -> None:
     specs = load_actions({run.action_id for run in claimed})
+    # Nothing ever sets it: no lease is lost while its row is locked.
+    cancelled = threading.Event()
     with transaction.atomic():
         held = _lock_held(claimed)
         write_transitions(
             [
-                choose_move(run, perform_attempt(run, specs), jitter=random.random())  # noqa: S311 - spread, not secrecy
+                choose_move(
+                    run,
+                    perform_attempt(run, specs, cancelled),
+                    jitter=random.random(),  # noqa: S311 - spread, not secrecy
+                )
                 for run in claimed
                 if run.id in held
             ]
@@ -88,8 +95,10 @@ def give_connection_back() -> None:
 
 
 def _lock_held(claimed: Sequence[ClaimedRun]) -> set[uuid.UUID]:
+    ids = write_array("uuid", [run.id for run in claimed])
+    tokens = write_array("uuid", [run.lease_token for run in claimed])
     with connection.cursor() as cursor:
-        cursor.execute(_HELD, [[run.id for run in claimed], [run.lease_token for run in claimed]])
+        cursor.execute(_HELD, [ids, tokens])
         return {row[0] for row in cursor.fetchall()}
 
 
