@@ -56,12 +56,13 @@ _CLAIMED_COLUMNS = ", ".join(
     f"{NOW} AS claimed_at" if name == "claimed_at" else f"r.{name}" for name in _CLAIMED_NAMES
 )
 
+# The ids as an array: joined with due, all of a table of some thousand rows would be read each time.
 _TAKE = f"""
 UPDATE runs_run r SET status = 'running', attempt = r.attempt + 1, lease_token = gen_random_uuid(),
     lease_until = {NOW} + make_interval(secs => {LEASE_SECONDS}),
     deadline_at = {NOW} + make_interval(secs => r.timeout_seconds + {DEADLINE_GRACE_SECONDS}),
     started_at = coalesce(r.started_at, {NOW})
-FROM due WHERE r.id = due.id
+WHERE r.id = ANY(ARRAY(SELECT id FROM due))
 RETURNING {_CLAIMED_COLUMNS}
 """  # noqa: S608 - constants only
 
