@@ -56,7 +56,7 @@ _CLAIMED_COLUMNS = ", ".join(
     f"{NOW} AS claimed_at" if name == "claimed_at" else f"r.{name}" for name in _CLAIMED_NAMES
 )
 
-# The ids as an array: to join with due, the planner would read all of a table of some thousand rows.
+# The ids as an array: to join with due, all of a table of some thousand rows would be read.
 _TAKE = f"""
 UPDATE runs_run r SET status = 'running', attempt = r.attempt + 1, lease_token = gen_random_uuid(),
     lease_until = {NOW} + make_interval(secs => {LEASE_SECONDS}),
