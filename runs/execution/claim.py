@@ -150,15 +150,18 @@ _last_workspace: dict[str, uuid.UUID] = {}
 
 def claim_runs(queue: str, *, limit: int) -> list[ClaimedRun]:
     """Claim up to ``limit`` due runs of the highest priority, spread over workspaces."""
+    after = _last_workspace.get(queue, _NO_WORKSPACE)
     parameters = {
         "queue": queue,
         "limit": limit,
-        "after": _last_workspace.get(queue, _NO_WORKSPACE),
+        "after": after,
         "workspaces": WORKSPACES_PER_CLAIM,
     }
     claimed = take(_CLAIM, parameters)
     if claimed:
-        _last_workspace[queue] = claimed[-1].workspace_id
+        served = {run.workspace_id for run in claimed}
+        # In the order of the steps: those behind where it began, then from the first one on.
+        _last_workspace[queue] = max(served, key=lambda one: (one <= after, one))
     return claimed
 
 

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from actions.kinds.base import ActionCall, Completed
 from runs.execution import drain, drain_queue
 from runs.execution.claim import ClaimedRun, claim_runs
+from runs.execution.perform import execute_batch
 from runs.models import Run
 from runs.rules.batches import QUICK_SECONDS, choose_batch_size
 from tests.factories import ActionFactory, queue_run
@@ -104,6 +105,6 @@ def test_a_batch_costs_the_same_statements_whatever_its_size(scripted: ScriptedK
         _queue_many(size)
         claimed = claim_runs("instant", limit=size)
         with CaptureQueriesContext(connection) as queries:
-            drain.execute_batch(claimed)
+            execute_batch(claimed)
         counts.append(len(queries))
     assert counts[0] == counts[1]
