@@ -8,11 +8,14 @@ from workspaces.rules.problems import escape_pointer
 
 _NOT_STORABLE = "Holds a character that cannot be stored (NUL or half of a surrogate pair)."
 
+# Made once: with arguments of its own, json.dumps makes another encoder each time.
+_write_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 
 def find_storage_problem(value: Any, *, max_bytes: int) -> str | None:
     """Why the database could not keep ``value`` as jsonb of so few bytes; None if it can."""
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _write_json(value)
         size = len(text.encode())
     except UnicodeEncodeError:
         return _NOT_STORABLE

@@ -88,7 +88,8 @@ def build_call(spec: ActionSpec, **attempt: Unpack[Attempt]) -> ActionCall:
         action_id=spec.id,
         action_type=spec.action_type,
         attempt=attempt["attempt"],
-        config=render_template(spec.config, _build_context(spec, attempt)),
+        # An empty one, which is common, has no use for a context.
+        config=render_template(spec.config, _build_context(spec, attempt)) if spec.config else {},
         secrets=open_secrets(spec.secret_config),
         input=attempt["input"],
         chain_id=attempt["chain_id"],

@@ -4,7 +4,10 @@ import dataclasses
 import datetime as dt
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
@@ -38,7 +41,7 @@ class ClaimedRun:
     error: dict[str, Any] | None
     attempt: int
     lost_leases: int
-    retry: dict[str, Any]
+    retry: Mapping[str, Any]
     timeout_seconds: float
     lease_token: uuid.UUID
     chain_id: uuid.UUID
@@ -53,12 +56,13 @@ _CLAIMED_COLUMNS = ", ".join(
     f"{NOW} AS claimed_at" if name == "claimed_at" else f"r.{name}" for name in _CLAIMED_NAMES
 )
 
+# The ids as an array: to join with due, all of a table of some thousand rows would be read.
 _TAKE = f"""
 UPDATE runs_run r SET status = 'running', attempt = r.attempt + 1, lease_token = gen_random_uuid(),
     lease_until = {NOW} + make_interval(secs => {LEASE_SECONDS}),
     deadline_at = {NOW} + make_interval(secs => r.timeout_seconds + {DEADLINE_GRACE_SECONDS}),
     started_at = coalesce(r.started_at, {NOW})
-FROM due WHERE r.id = due.id
+WHERE r.id = ANY(ARRAY(SELECT id FROM due))
 RETURNING {_CLAIMED_COLUMNS}
 """  # noqa: S608 - constants only
 
@@ -146,15 +150,18 @@ _last_workspace: dict[str, uuid.UUID] = {}
 
 def claim_runs(queue: str, *, limit: int) -> list[ClaimedRun]:
     """Claim up to ``limit`` due runs of the highest priority, spread over workspaces."""
+    after = _last_workspace.get(queue, _NO_WORKSPACE)
     parameters = {
         "queue": queue,
         "limit": limit,
-        "after": _last_workspace.get(queue, _NO_WORKSPACE),
+        "after": after,
         "workspaces": WORKSPACES_PER_CLAIM,
     }
     claimed = take(_CLAIM, parameters)
     if claimed:
-        _last_workspace[queue] = claimed[-1].workspace_id
+        served = {run.workspace_id for run in claimed}
+        # In the order of the steps: those behind where it began, then from the first one on.
+        _last_workspace[queue] = max(served, key=lambda one: (one <= after, one))
     return claimed
 
 
@@ -177,11 +184,21 @@ def find_due_queues(*, waiting_seconds: float) -> list[tuple[str, int, float]]:
 def take(sql: str, parameters: dict[str, Any]) -> list[ClaimedRun]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        rows = [dict(zip(_CLAIMED_NAMES, row, strict=True)) for row in cursor.fetchall()]
+        return [_read_claimed(row) for row in cursor.fetchall()]
+
+
+def _read_claimed(row: tuple[Any, ...]) -> ClaimedRun:
+    values = dict(zip(_CLAIMED_NAMES, row, strict=True))
     # Django leaves jsonb as text, for its fields to decode.
-    return [ClaimedRun(**{**row, **_decode(row)}) for row in rows]
+    values["input"] = json.loads(values["input"])
+    values["retry"] = _read_policy(values["retry"])
+    if values["error"] is not None:
+        values["error"] = json.loads(values["error"])
+    return ClaimedRun(**values)
 
 
-def _decode(row: dict[str, Any]) -> dict[str, Any]:
-    names = ("input", "retry", "error")
-    return {name: None if row[name] is None else json.loads(row[name]) for name in names}
+@lru_cache(maxsize=1024)
+def _read_policy(text: str) -> Mapping[str, Any]:
+    """Few policies serve many runs, which share the value read."""
+    policy: dict[str, Any] = json.loads(text)
+    return MappingProxyType(policy)

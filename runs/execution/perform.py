@@ -20,6 +20,7 @@ from runs.execution.heartbeat import heartbeat
 from runs.execution.settle import WORKER_LOST, Outcome, choose_move, settle_run
 from runs.execution.transitions import write_transitions
 from runs.rules import states
+from workspaces.rules.inserts import write_array
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +30,10 @@ _Result = TypeVar("_Result")
 # Postgres neither throws a result away nor spends a lease.
 RETRY_WAITS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
+# A token is of one run alone, so the two arrays need no join.
 _HELD = """
-SELECT r.id FROM runs_run r JOIN unnest(%s::uuid[], %s::uuid[]) AS held(id, token)
-    ON r.id = held.id AND r.lease_token = held.token
-ORDER BY r.id FOR UPDATE OF r
+SELECT id FROM runs_run WHERE id = ANY(%s::uuid[]) AND lease_token = ANY(%s::uuid[])
+ORDER BY id FOR UPDATE
 """
 
 
@@ -58,11 +59,17 @@ def execute_run(run: ClaimedRun) -> None:
 
 def _perform_batch(claimed: Sequence[ClaimedRun]) -> None:
     specs = load_actions({run.action_id for run in claimed})
+    # Nothing ever sets it: no lease is lost while its row is locked.
+    cancelled = threading.Event()
     with transaction.atomic():
         held = _lock_held(claimed)
         write_transitions(
             [
-                choose_move(run, perform_attempt(run, specs), jitter=random.random())  # noqa: S311 - spread, not secrecy
+                choose_move(
+                    run,
+                    perform_attempt(run, specs, cancelled),
+                    jitter=random.random(),  # noqa: S311 - spread, not secrecy
+                )
                 for run in claimed
                 if run.id in held
             ]
@@ -88,8 +95,10 @@ def give_connection_back() -> None:
 
 
 def _lock_held(claimed: Sequence[ClaimedRun]) -> set[uuid.UUID]:
+    ids = write_array("uuid", [run.id for run in claimed])
+    tokens = write_array("uuid", [run.lease_token for run in claimed])
     with connection.cursor() as cursor:
-        cursor.execute(_HELD, [[run.id for run in claimed], [run.lease_token for run in claimed]])
+        cursor.execute(_HELD, [ids, tokens])
         return {row[0] for row in cursor.fetchall()}
 
 

@@ -152,18 +152,17 @@ def write_transitions(moves: Sequence[Move]) -> set[uuid.UUID]:
     ]
     event_ids = [new_id() for _ in moves]
     written = _update_runs(moves, event_ids)
-    append_events(
-        [
-            describe_move(move, event_type, event_id, written[move.run.id])
-            for move, event_type, event_id in zip(moves, event_types, event_ids, strict=True)
-            if move.run.id in written
-        ]
-    )
+    made = [
+        (move, event_type, event_id, row)
+        for move, event_type, event_id in zip(moves, event_types, event_ids, strict=True)
+        if (row := written.get(move.run.id)) is not None
+    ]
+    append_events([describe_move(*one) for one in made])
     follow_calls(
         [
-            describe_step(move, event_id, written[move.run.id])
-            for move, event_id in zip(moves, event_ids, strict=True)
-            if move.run.id in written and move.run.family == states.OUTBOUND
+            describe_step(move, event_id, row)
+            for move, _, event_id, row in made
+            if move.run.family == states.OUTBOUND
         ]
     )
     release_held([one for one, row in written.items() if row.is_awaited and row.has_ended])

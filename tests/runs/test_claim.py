@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from runs.execution.claim import claim_runs, claim_suspect, find_due_queues
+from runs.execution.claim import WORKSPACES_PER_CLAIM, claim_runs, claim_suspect, find_due_queues
 from runs.models import Run
 from tests.factories import ActionFactory, WorkspaceFactory, queue_run
 
@@ -65,6 +65,19 @@ def test_claims_of_one_go_round_the_workspaces() -> None:
             queue_run(action)
     claimed = [claim_runs("instant", limit=1)[0].workspace_id for _ in range(3)]
     assert set(claimed) == {action.workspace_id for action in actions}
+
+
+def test_the_next_claim_begins_behind_the_last_workspace_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whichever of the claimed runs is the newest."""
+    monkeypatch.setattr("runs.execution.claim._last_workspace", {})
+    actions = [ActionFactory(workspace=WorkspaceFactory()) for _ in range(WORKSPACES_PER_CLAIM + 2)]
+    for action in sorted(actions, key=lambda one: one.workspace_id, reverse=True):
+        for _ in range(2):
+            queue_run(action)
+    claimed = [run for _ in range(2) for run in claim_runs("instant", limit=WORKSPACES_PER_CLAIM)]
+    assert len({run.workspace_id for run in claimed}) == len(actions)
 
 
 def test_a_run_that_lost_a_lease_is_claimed_alone() -> None:
