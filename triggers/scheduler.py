@@ -209,8 +209,7 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         batches: list[DueBatch] = []
         try:
             fire_backlog(batches, seconds=CLAIM_SECONDS_PER_TICK)
-        finally:
-            # Those before an error have committed.
+        finally:  # Those before an error have committed.
             self._fires += sum(batch.fired for batch in batches)
             self._lag = max([self._lag, *(batch.lag_seconds for batch in batches)])
 
