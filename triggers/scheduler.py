@@ -33,10 +33,11 @@ from runs.services import (
 )
 from triggers.rules.timezones import read_release
 from triggers.services import (
+    DueBatch,
     Leadership,
     Sight,
     advance_backfills,
-    fire_due_triggers,
+    fire_backlog,
     forget_dead_heartbeats,
     look_for_work,
     open_session,
@@ -205,13 +206,12 @@ class TriggerScheduler(DatabaseScheduler):  # type: ignore[misc]  # django-celer
         return float(self.max_interval) if seconds is None else seconds
 
     def _fire_due(self) -> None:
-        until = time.monotonic() + CLAIM_SECONDS_PER_TICK
-        while True:
-            batch = fire_due_triggers()
-            self._fires += batch.fired
-            self._lag = max(self._lag, batch.lag_seconds)
-            if not batch.is_full or time.monotonic() >= until:
-                return
+        batches: list[DueBatch] = []
+        try:
+            fire_backlog(batches, seconds=CLAIM_SECONDS_PER_TICK)
+        finally:  # Those before an error have committed.
+            self._fires += sum(batch.fired for batch in batches)
+            self._lag = max([self._lag, *(batch.lag_seconds for batch in batches)])
 
     def _pause_failing(self) -> None:
         self._failing_after = pause_failing_triggers(

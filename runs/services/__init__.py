@@ -93,10 +93,12 @@ def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     """
     if not new_runs:
         return
-    # Many runs share one policy, which is then written once.
-    retries = {new.retry: new.retry.as_json() for new in new_runs}
+    # Many runs share one policy, which is then written once; the object, for to compare values
+    # costs as much as to write them.
+    policies = {id(new.retry): new.retry for new in new_runs}
+    retries = {key: policy.as_json() for key, policy in policies.items()}
     Run.objects.insert_values(
-        [build_run(new, retry=retries[new.retry], now=now) for new in new_runs]
+        [build_run(new, retry=retries[id(new.retry)], now=now) for new in new_runs]
     )
     fired = [new for new in new_runs if new.family == states.TRIGGER]
     append_events([build_fired_event(new, now=now) for new in fired])

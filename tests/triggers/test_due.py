@@ -159,14 +159,14 @@ def test_a_trigger_that_cannot_be_evaluated_is_paused_and_the_others_fire(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     broken, sound = due_trigger(), due_trigger()
-    list_owed = due_module.__dict__["list_owed_slots"]
+    read_debt = due_module.__dict__["read_debt"]
 
     def explode(trigger: Trigger, **options: Any) -> Any:
         if trigger.id == broken.id:
             raise OverflowError
-        return list_owed(trigger, **options)
+        return read_debt(trigger, **options)
 
-    monkeypatch.setattr(due_module, "list_owed_slots", explode)
+    monkeypatch.setattr(due_module, "read_debt", explode)
     fire_due_triggers()
     broken.refresh_from_db()
     assert not broken.is_active

@@ -109,12 +109,12 @@ def test_a_chore_that_fails_stops_no_other(
 def test_a_database_that_is_away_makes_the_clock_back_off_and_come_back(
     clock: TriggerScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(**_: Any) -> None:
+    def refuse(*_: Any, **options: Any) -> None:
         raise OperationalError
 
     trigger = TriggerFactory(schedule="* * * * *", next_fire_at=timezone.now())
     with monkeypatch.context() as away:
-        away.setattr(module, "fire_due_triggers", refuse)
+        away.setattr(module, "fire_backlog", refuse)
         delays = [clock._do_chores() for _ in range(8)]
     assert delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
     clock.tick()

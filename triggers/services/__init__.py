@@ -12,6 +12,7 @@ from triggers.services.backfills import (
     list_backfills,
     plan_backfill,
 )
+from triggers.services.backlog import fire_backlog
 from triggers.services.batches import ElementRefused, WebhookElement, fire_batch_from_webhook
 from triggers.services.conditions import Sight, look_for_work
 from triggers.services.definitions import (
@@ -101,6 +102,7 @@ __all__ = [
     "explain_slot",
     "find_backfill",
     "find_trigger",
+    "fire_backlog",
     "fire_batch_from_webhook",
     "fire_due_triggers",
     "fire_trigger_by_hand",

@@ -60,8 +60,9 @@ class Settled:
 
 def advance_schedules(
     settled: Sequence[Settled], written: Collection[uuid.UUID], *, now: dt.datetime
-) -> None:
-    """Move the due rows on; count what was missed and which of the fires were ``written``.
+) -> int:
+    """Move the due rows on; count what was missed and which of the fires were ``written``. Returns
+    how many slots fired.
 
     A schedule ends with its last fire, not with the last slot that was to fire.
     """
@@ -87,3 +88,4 @@ def advance_schedules(
     parameters = {name: write_array(*column) for name, column in columns.items()}
     with connection.cursor() as cursor:
         cursor.execute(_ADVANCE, parameters)
+    return sum(map(len, fires))

@@ -25,22 +25,22 @@ def compute_next_slot(trigger: Trigger, *, after: dt.datetime) -> dt.datetime | 
     return next_slot(parse_schedule(trigger.schedule), **_list_rules(trigger), after=after)
 
 
-def list_owed_slots(
+def read_debt(
     trigger: Trigger, *, first: dt.datetime, until: dt.datetime, limit: int
-) -> list[dt.datetime]:
+) -> tuple[list[dt.datetime], dt.datetime | None]:
     """``first`` (a slot) and those after it up to ``until`` inclusive, at most ``limit``, oldest
-    first.
+    first; and the slot after the last of them.
+
+    Raises:
+        ValueError: the trigger has no schedule.
     """
     if trigger.schedule is None:
-        return []
-    later = iterate_slots(
-        parse_schedule(trigger.schedule),
-        **_list_rules(trigger),
-        after=first,
-        until=until,
-        limit=limit - 1,
-    )
-    return [first, *later]
+        raise ValueError("without a schedule there are no slots")
+    following = compute_next_slot(trigger, after=first)
+    if following is None or following > until:
+        return [first], following
+    owed = [first, *list_slots(trigger, after=first, until=until, limit=limit - 1)]
+    return owed, compute_next_slot(trigger, after=owed[-1])
 
 
 def list_due_times(

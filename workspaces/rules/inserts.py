@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,10 @@ def write_array(type_name: str, values: Sequence[Any]) -> Any:
     """As Postgres reads arrays in text, which is many times cheaper than to adapt each value; the
     list itself for types that are rare here.
     """
+    if type_name == "uuid":
+        # The commonest of all: their text without two calls for each.
+        written = ["NULL" if value is None else f"{value.int:032x}" for value in values]
+        return "{" + ",".join(written) + "}"
     write = _WRITERS.get(type_name)
     if write is None:
         return list(values)
@@ -96,10 +99,6 @@ def _are_alike(values: Sequence[Any]) -> bool:
     return values[-1] == first and values.count(first) == len(values)
 
 
-def _write_uuid(value: UUID) -> str:
-    return value.hex
-
-
 def _write_text(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -114,7 +113,6 @@ def _write_bool(value: Any) -> str:
 
 
 _WRITERS: Mapping[str, Callable[[Any], str]] = {
-    "uuid": _write_uuid,
     "varchar": _write_text,
     "text": _write_text,
     "jsonb": _write_text,
