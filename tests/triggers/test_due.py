@@ -16,7 +16,7 @@ from tests.factories import ActionFactory, TriggerFactory
 from triggers.models import Fire, ScheduleState, Trigger
 from triggers.rules import schedule as schedule_module
 from triggers.rules.schedule import Schedule
-from triggers.services import due as due_module
+from triggers.services import debts as debts_module
 from triggers.services import fire_due_triggers, read_seconds_to_next_slot
 from workspaces.models import Workspace
 
@@ -155,18 +155,44 @@ def test_an_input_that_the_action_refuses_leaves_a_row_that_says_why() -> None:
 
 
 @pytest.mark.django_db
+def test_what_many_owe_alike_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_debt, asked = debts_module.__dict__["read_debt"], []
+
+    def note(trigger: Trigger, **options: Any) -> Any:
+        asked.append(trigger.id)
+        return read_debt(trigger, **options)
+
+    monkeypatch.setattr(debts_module, "read_debt", note)
+    alike = [due_trigger() for _ in range(3)]
+    others = [
+        due_trigger(ago=MINUTE),
+        due_trigger(timezone="Asia/Kolkata"),
+        due_trigger(catch_up_policy="replay"),
+        due_trigger(misfire_grace_seconds=90),
+        due_trigger(ends_at=timezone.now() + 2 * MINUTE),
+        # Spread by their ids.
+        due_trigger(ago=MINUTE, jitter_seconds=1),
+        due_trigger(ago=MINUTE, jitter_seconds=1),
+    ]
+    fire_due_triggers()
+    assert len(set(asked)) == len(asked) == 1 + len(others)
+    assert len(set(asked) & {trigger.id for trigger in alike}) == 1
+    assert {outcomes(trigger)[-1] for trigger in alike} == {"fired"}
+
+
+@pytest.mark.django_db
 def test_a_trigger_that_cannot_be_evaluated_is_paused_and_the_others_fire(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    broken, sound = due_trigger(), due_trigger()
-    read_debt = due_module.__dict__["read_debt"]
+    broken, sound = due_trigger(misfire_grace_seconds=77), due_trigger()
+    read_debt = debts_module.__dict__["read_debt"]
 
     def explode(trigger: Trigger, **options: Any) -> Any:
         if trigger.id == broken.id:
             raise OverflowError
         return read_debt(trigger, **options)
 
-    monkeypatch.setattr(due_module, "read_debt", explode)
+    monkeypatch.setattr(debts_module, "read_debt", explode)
     fire_due_triggers()
     broken.refresh_from_db()
     assert not broken.is_active
@@ -189,7 +215,7 @@ def test_a_trigger_of_an_archived_workspace_is_paused_instead_of_fired() -> None
 def test_a_debt_of_exactly_one_claim_ends_with_its_latest_slot_fired(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(due_module, "MAX_OWED", 4)
+    monkeypatch.setattr(debts_module, "MAX_OWED", 4)
     trigger = due_trigger(ago=3 * MINUTE)
     fire_due_triggers()
     assert outcomes(trigger) == ["superseded", "superseded", "superseded", "fired"]

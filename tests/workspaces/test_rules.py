@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -110,6 +111,13 @@ def test_a_time_is_written_in_utc() -> None:
     assert render_time(dt.datetime(2026, 1, 1, 1, tzinfo=plus_one)) == "2026-01-01T00:00:00Z"
     fine = dt.datetime(2026, 1, 1, microsecond=500, tzinfo=dt.UTC)
     assert render_time(fine) == "2026-01-01T00:00:00.000500Z"
+
+
+def test_both_halves_of_an_hour_that_comes_twice_are_told_apart() -> None:
+    first = dt.datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    for _ in range(2):
+        assert render_time(first) == "2026-10-25T00:30:00Z"
+        assert render_time(first.replace(fold=1)) == "2026-10-25T01:30:00Z"
 
 
 @given(st.datetimes(timezones=st.just(dt.UTC)))

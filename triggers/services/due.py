@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import structlog
 from django.db import connection, transaction
@@ -12,7 +13,8 @@ from actions.services import ActionSpec, InputRefused, load_actions
 from events.rules.event import NewEvent
 from events.services import append_events
 from triggers.models import Trigger
-from triggers.rules.catch_up import MissedRange, OwedDecision, settle_owed_slots
+from triggers.rules.catch_up import MissedRange, OwedDecision
+from triggers.services.debts import Debt, Debts
 from triggers.services.loading import load_triggers
 from triggers.services.planning import (
     FIRED,
@@ -22,7 +24,7 @@ from triggers.services.planning import (
     write_fires,
 )
 from triggers.services.settled import Settled, advance_schedules
-from triggers.services.slots import find_due_time, list_due_times, read_debt
+from triggers.services.slots import find_due_time
 from triggers.services.unfired import (
     MISSED,
     build_missed_event,
@@ -36,8 +38,6 @@ from workspaces.services import find_archived, new_id
 log = structlog.get_logger(__name__)
 
 BATCH_SIZE = 500
-# Slots looked at per trigger and claim; a longer debt is paid over several claims.
-MAX_OWED = 2000
 _LOCK_DUE = """
 SELECT statement_timestamp()::text, trigger_id, next_fire_at::text, due_at::text,
     last_scheduled_at::text, fire_count
@@ -82,10 +82,11 @@ def fire_due_triggers(*, limit: int = BATCH_SIZE) -> DueBatch:
         triggers = load_triggers([row.trigger_id for row in due])
         actions = load_actions({trigger.action_id for trigger in triggers.values()})
         archived = find_archived({trigger.workspace_id for trigger in triggers.values()})
+        debts = Debts(now)
         settled = [
             _pause(trigger, reason="its workspace is archived", now=now)
             if archived and trigger.workspace_id in archived
-            else settle_debt(trigger, row, actions, now=now)
+            else settle_debt(trigger, row, actions, debts)
             for trigger, row in [(triggers[row.trigger_id], row) for row in due]
         ]
         written = write_fires([plan for one in settled for plan in one.plans], now=now)
@@ -116,47 +117,32 @@ def _lock_due(limit: int) -> tuple[list[Due], dt.datetime | None]:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_DUE, [limit])
         rows = cursor.fetchall()
-    # Text until here: the driver takes many times longer to read times.
-    now = read_database_time(rows[0][0]) if rows else None
+    # Text until here: the driver takes many times longer to read times. Few differ among many rows.
+    read = cache(read_database_time)
     return [
         Due(
             trigger_id=trigger_id,
-            next_fire_at=read_database_time(slot),
-            due_at=read_database_time(due_at),
-            previous=None if previous is None else read_database_time(previous),
+            next_fire_at=read(slot),
+            due_at=read(due_at),
+            previous=None if previous is None else read(previous),
             fire_count=fire_count,
         )
         for _, trigger_id, slot, due_at, previous, fire_count in rows
-    ], now
+    ], read(rows[0][0]) if rows else None
 
 
 def settle_debt(
-    trigger: Trigger, due: Due, actions: Mapping[uuid.UUID, ActionSpec], *, now: dt.datetime
+    trigger: Trigger, due: Due, actions: Mapping[uuid.UUID, ActionSpec], debts: Debts
 ) -> Settled:
-    """Decide what becomes of the slots that a trigger owes at ``now``."""
+    """Decide what becomes of the slots that a trigger owes."""
     try:
-        owed, following = read_debt(trigger, first=due.next_fire_at, until=now, limit=MAX_OWED)
-        due_times = list_due_times(trigger, owed, following=following)
-        if len(owed) > 1 and due_times[-1] > now:
-            # Its time has come, its delay has not gone by yet.
-            following, _ = owed.pop(), due_times.pop()
-        decision = settle_owed_slots(
-            owed,
-            due_times=due_times,
-            now=now,
-            grace_seconds=trigger.misfire_grace_seconds,
-            policy=trigger.catch_up_policy,
-            is_complete=len(owed) < MAX_OWED or following is None or following > now,
-        )
-        next_fire_at = decision.continue_from or following
-        settled = _plan_slots(
-            trigger, due, actions[trigger.action_id], decision, next_fire_at, now=now
-        )
+        debt = debts.find(trigger, first=due.next_fire_at)
+        settled = _plan_slots(trigger, due, actions[trigger.action_id], debt, now=debts.now)
         settled.due_at = find_due_time(trigger, settled.next_fire_at)
     except Exception:
         # Whatever it is, it would come again at every tick and hold up nobody but this trigger.
         log.exception("trigger_auto_paused", trigger_id=str(trigger.id))
-        return _pause(trigger, reason="its schedule could not be evaluated", now=now)
+        return _pause(trigger, reason="its schedule could not be evaluated", now=debts.now)
     return settled
 
 
@@ -164,15 +150,15 @@ def _plan_slots(
     trigger: Trigger,
     due: Due,
     action: ActionSpec,
-    decision: OwedDecision,
-    next_fire_at: dt.datetime | None,
+    debt: Debt,
     *,
     now: dt.datetime,
 ) -> Settled:
+    decision = debt.decision
     left = None if trigger.max_fires is None else trigger.max_fires - due.fire_count
     if left is not None and left <= 0:
         return Settled(trigger.id, None)
-    settled = Settled(trigger.id, next_fire_at, max_fires=trigger.max_fires)
+    settled = Settled(trigger.id, debt.next_fire_at, max_fires=trigger.max_fires)
     previous = due.previous
     for slot, outcome in decision.outcomes:
         if left == 0:

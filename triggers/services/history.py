@@ -14,6 +14,7 @@ from actions.services import find_action, load_actions
 from events.services import append_events
 from runs.services import PastStep, record_run
 from triggers.models import Fire, Trigger
+from triggers.services.debts import Debts
 from triggers.services.due import Due, settle_debt
 from triggers.services.firing import build_manual_cause, build_webhook_cause
 from triggers.services.planning import Cause, PlannedFire, plan_fire
@@ -51,7 +52,7 @@ def record_slots(
     while slot is not None and (ticked_at := _find_tick(slot, lag=lag, outages=outages)) <= until:
         due = Due(trigger.id, slot, slot, previous, fired)
         with mint_ids_of(ticked_at):
-            settled = settle_debt(trigger, due, actions, now=ticked_at)
+            settled = settle_debt(trigger, due, actions, Debts(ticked_at))
             append_events(settled.events)
         for plan in settled.plans:
             fired += _record(plan, steps=tell, now=ticked_at)

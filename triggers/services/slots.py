@@ -1,7 +1,7 @@
 """A trigger's slots: the one place where a row meets the schedule rule."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -103,6 +103,11 @@ def list_slots_before(trigger: Trigger, before: dt.datetime, *, limit: int) -> l
         if len(slots) >= limit:
             break
     return slots[-limit:]
+
+
+def identify_rules(trigger: Trigger) -> tuple[Hashable, ...]:
+    """All that a trigger's slots depend on."""
+    return (trigger.schedule, *_list_rules(trigger).values())
 
 
 def _list_rules(trigger: Trigger) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from functools import lru_cache
 
 _RFC_3339 = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2})"
@@ -13,7 +14,14 @@ def render_time(value: dt.datetime | None) -> str | None:
     """RFC 3339 in UTC with ``Z``; six digits of a second's fraction, or none when it is zero."""
     if value is None:
         return None
-    return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return _render(value if value.tzinfo is dt.UTC else value.astimezone(dt.UTC))
+
+
+# Of UTC alone: elsewhere an hour that comes twice is equal to itself.
+@lru_cache(maxsize=4096)
+def _render(value: dt.datetime) -> str:
+    """Many slots of many triggers are one instant."""
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> dt.datetime:
