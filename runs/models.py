@@ -3,7 +3,10 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from runs.rules.retry import LAST_CHANCE
 from workspaces.services import UnnestQuerySet, new_id
+
+ONE_LAST_CHANCE = "runs_run_one_last_chance"
 
 
 class Run(models.Model):
@@ -102,6 +105,12 @@ class Run(models.Model):
             models.CheckConstraint(
                 name="runs_run_priority_bounds",
                 condition=models.Q(priority__gte=1, priority__lte=10),
+            ),
+            # Per Celery queue, whose lanes share their workers.
+            models.UniqueConstraint(
+                models.Func("queue", models.Value("."), models.Value(1), function="split_part"),
+                name=ONE_LAST_CHANCE,
+                condition=models.Q(status="running", lost_leases__gte=LAST_CHANCE),
             ),
         ]
         indexes = [

@@ -4,11 +4,12 @@ all workers.
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 
 from django.db import connection, transaction
 
 from actions.services import read_caps
-from runs.execution.claim import NOW, ClaimedRun, build_take, take
+from runs.execution.claim import MAY_RUN, NOW, ClaimedRun, build_take, give_way, take
 from runs.rules.lanes import CAPPED_LANES
 
 # How many actions one claim looks at. Past this many, the next one goes on where this one stopped.
@@ -18,7 +19,8 @@ _LOCK_CLASS = 0x63617073
 
 _LANES = ", ".join(f"'{lane}'" for lane in CAPPED_LANES)
 _READY = f"""queue = %(lane)s AND queue IN ({_LANES}) AND status = 'queued' AND waits_for IS NULL
-    AND available_at <= {NOW} AND (start_deadline_at IS NULL OR start_deadline_at > {NOW})"""
+    AND available_at <= {NOW} AND (start_deadline_at IS NULL OR start_deadline_at > {NOW})
+    AND {MAY_RUN}"""
 _RUNNING = f"""SELECT count(*) FROM runs_run busy
     WHERE busy.status = 'running' AND busy.queue IN ({_LANES}) AND busy.action_id ="""  # noqa: S608 - constants only
 
@@ -71,7 +73,7 @@ def claim_capped(lane: str) -> list[ClaimedRun]:
         cap = caps.get(candidate.action_id)
         if cap is not None and candidate.running >= cap:
             continue
-        claimed = _claim_one(lane, candidate.action_id, cap)
+        claimed = give_way(partial(_claim_one, lane, candidate.action_id, cap))
         if claimed:
             _last_action[lane] = candidate.action_id
             return claimed

@@ -4,13 +4,17 @@ import dataclasses
 import datetime as dt
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection
+from psycopg.errors import UniqueViolation
+
+from runs.models import ONE_LAST_CHANCE
+from runs.rules.retry import LAST_CHANCE
 
 LEASE_SECONDS = 30
 # Cooperative timeouts get this long to report themselves before the heartbeat gives the run up.
@@ -122,10 +126,15 @@ WITH RECURSIVE level AS MATERIALIZED (
 {_TAKE}
 """  # noqa: S608 - constants only
 
-# A run that lost its worker is claimed alone: a poison pill then takes no neighbours with it.
+# A run that lost its worker is claimed alone: a poison pill then takes no neighbours of its batch
+# with it. On its last chance it is the only one: other slots may run neighbours of that batch.
+MAY_RUN = f"""(lost_leases < {LAST_CHANCE} OR NOT EXISTS (SELECT FROM runs_run other
+    WHERE other.status = 'running' AND other.lost_leases >= {LAST_CHANCE}
+    AND split_part(other.queue, '.', 1) = split_part(runs_run.queue, '.', 1)))"""
 _CLAIM_SUSPECT = build_take(f"""
     SELECT id FROM runs_run WHERE status = 'queued' AND lost_leases > 0 AND queue = %(queue)s
         AND available_at <= {NOW} AND (start_deadline_at IS NULL OR start_deadline_at > {NOW})
+        AND {MAY_RUN}
     ORDER BY available_at LIMIT 1 FOR UPDATE SKIP LOCKED
 """)  # noqa: S608 - constants only
 
@@ -167,7 +176,20 @@ def claim_runs(queue: str, *, limit: int) -> list[ClaimedRun]:
 
 def claim_suspect(queue: str) -> list[ClaimedRun]:
     """Claim one due run that has lost a lease before."""
-    return take(_CLAIM_SUSPECT, {"queue": queue})
+    return give_way(partial(take, _CLAIM_SUSPECT, {"queue": queue}))
+
+
+def give_way(claim: Callable[[], list[ClaimedRun]]) -> list[ClaimedRun]:
+    """What the claim brings; nothing where another one takes a run on its last chance at the same
+    moment.
+    """
+    try:
+        return claim()
+    except IntegrityError as error:
+        cause = error.__cause__
+        if isinstance(cause, UniqueViolation) and cause.diag.constraint_name == ONE_LAST_CHANCE:
+            return []
+        raise
 
 
 def find_due_queues(*, waiting_seconds: float) -> list[tuple[str, int, float]]:

@@ -7,6 +7,9 @@ from runs.rules import states
 
 # A run may lose its worker this often; then it is taken for what kills them.
 MAX_LOST_LEASES = 3
+# One that has lost so many is on its last chance: alone among its like, so that of those who shared
+# a worker with what kills them none shares its last chance with it, too.
+LAST_CHANCE = MAX_LOST_LEASES - 1
 LOST_LEASE_BASE_SECONDS = 5.0
 
 
