@@ -100,7 +100,7 @@ def live_with_failures(api: Workspace) -> None:
     past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     for leases_lost_before in (0, 2):
         claim_runs("instant", limit=50)
-        running = Run.objects.filter(status="running")
+        running = Run.objects.filter(status="running", trigger_id=trigger)
         running.update(lease_until=past, lost_leases=leases_lost_before)
         reap_expired_leases()
         Run.objects.filter(status="queued").update(lost_leases=0)
