@@ -17,6 +17,8 @@ from runs.rules.lanes import find_queue
 log = structlog.get_logger(__name__)
 
 DEBOUNCE_SECONDS = 0.02
+# Where bells wait unheard, workers are busy or away: no need to look again so soon.
+UNHEARD_SECONDS = 0.05
 BELL_EXPIRES_SECONDS = 60
 # One bell wakes one slot: a queue whose runs take their time gets as many as were committed, up to
 # this.
@@ -61,17 +63,21 @@ class Doorbell:
                 while not self._pending:
                     self._condition.wait()
                 pending, self._pending = self._pending, {}
-            for queue, count in pending.items():
+            needed = [
                 self._publish(queue, min(count, MAX_BELLS.get(queue, 1)))
-            time.sleep(DEBOUNCE_SECONDS)
+                for queue, count in pending.items()
+            ]
+            time.sleep(DEBOUNCE_SECONDS if any(needed) else UNHEARD_SECONDS)
 
-    def _publish(self, queue: str, count: int) -> None:
+    def _publish(self, queue: str, count: int) -> bool:
+        """Whether there was need for a bell."""
         if time.monotonic() < self._silent_until:
             bells_total.labels(queue, "silenced").inc(count)
-            return
+            return True
         try:
             # Bells that wait unheard are enough: two per slot, and no more while workers are busy.
-            for _ in range(min(count, 2 * MAX_BELLS.get(queue, 1) - _count_waiting(queue))):
+            wanted = min(count, 2 * MAX_BELLS.get(queue, 1) - _count_waiting(queue))
+            for _ in range(wanted):
                 current_app.send_task(
                     TASK,
                     kwargs={"queue": queue},
@@ -89,6 +95,8 @@ class Doorbell:
         else:
             bells_total.labels(queue, "rung").inc(count)
             self._failures = 0
+            return wanted > 0
+        return True
 
 
 def _count_waiting(queue: str) -> int:

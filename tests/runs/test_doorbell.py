@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -96,3 +97,26 @@ def test_bells_that_nobody_heard_are_not_added_to(broker: Broker) -> None:
     Doorbell().ring("network", 16)
     time.sleep(0.1)
     assert len(broker.sent) == 1
+
+
+def test_while_bells_wait_unheard_one_looks_less_often_and_rings_as_soon_as_they_are_heard(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def count_waiting(queue: str) -> int:
+        looks.append(time.monotonic())
+        return broker.unheard
+
+    monkeypatch.setattr(module, "_count_waiting", count_waiting)
+    broker.unheard = 2
+    doorbell = Doorbell()
+    ends_at = time.monotonic() + 0.3
+    while time.monotonic() < ends_at:
+        doorbell.ring("instant")
+        time.sleep(0.002)
+    assert not broker.sent
+    assert all(later - look >= module.UNHEARD_SECONDS for look, later in pairwise(looks))
+    broker.unheard = 0
+    doorbell.ring("instant")
+    wait_until(lambda: broker.sent == ["instant"])

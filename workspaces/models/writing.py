@@ -54,6 +54,19 @@ def open_prepared_cursor() -> CursorWrapper:
     return make(cursor)
 
 
+def fetch_prepared(sql: str, values: Sequence[Any]) -> Any:
+    """The first row that a statement of a hot path answers; None without one."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.queries_logged or connection.execute_wrappers or connection.connection is None:
+        with open_prepared_cursor() as cursor:
+            cursor.execute(sql, values)
+            return cursor.fetchone()
+    # Nobody looks on: without the wrappers of Django's cursor, but with its errors.
+    with connection.wrap_database_errors:
+        raw: Any = PreparedCursor(connection.connection)
+        return raw.execute(sql, values).fetchone()
+
+
 class _Gathered(threading.local):
     writes: list[Statement] | None = None
 

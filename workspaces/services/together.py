@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from workspaces.models.writing import Statement, gather_writes, open_prepared_cursor
+from workspaces.models.writing import Statement, fetch_prepared, gather_writes
 
 
 class Claim(NamedTuple):
@@ -93,10 +93,8 @@ def send_together(
     else:
         sql = _join_claimed(check.sql, texts, claim.take.sql, claim.held.sql)
         values = [*claim.take.values, *values, *check.values, *claim.held.values]
-    with open_prepared_cursor() as cursor:
-        cursor.execute(sql, values)
-        # What the check says is of no interest: it has not failed.
-        _, *answer = cursor.fetchone() or (None, False)
+    # What the check says is of no interest: it has not failed.
+    _, *answer = fetch_prepared(sql, values) or (None, False)
     together.is_written = claim is None or answer[0]
     if not together.is_written and answer[1] is not None:
         together.holder = tuple(answer[1:])
