@@ -3,7 +3,6 @@
 import json
 import uuid
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
@@ -58,15 +57,10 @@ def load_triggers(trigger_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Trigger]:
         rows = cursor.fetchall()
     # Triggers of one workspace, or of one action, share that id: then it is compared by identity.
     shared: dict[uuid.UUID, uuid.UUID] = {}
-    share = partial(_share, shared)
-    return {row[0]: _build_trigger(row, share) for row in rows}
+    return {row[0]: _build_trigger(row, shared) for row in rows}
 
 
-def _share(shared: dict[uuid.UUID, uuid.UUID], value: uuid.UUID) -> uuid.UUID:
-    return shared.setdefault(value, value)
-
-
-def _build_trigger(row: tuple[Any, ...], share: Callable[[uuid.UUID], uuid.UUID]) -> Trigger:
+def _build_trigger(row: tuple[Any, ...], shared: dict[uuid.UUID, uuid.UUID]) -> Trigger:
     # As Model.from_db leaves it, without its signals, of which none is connected.
     trigger = Trigger.__new__(Trigger)
     state = ModelState()
@@ -74,8 +68,8 @@ def _build_trigger(row: tuple[Any, ...], share: Callable[[uuid.UUID], uuid.UUID]
     values = trigger.__dict__
     values["_state"] = state
     values.update(zip(_NAMES, row, strict=True))
-    values["workspace_id"] = share(values["workspace_id"])
-    values["action_id"] = share(values["action_id"])
+    for name in ("workspace_id", "action_id"):
+        values[name] = shared.setdefault(values[name], values[name])
     for name, read in _READERS.items():
         if values[name] is not None:
             values[name] = read(values[name])
