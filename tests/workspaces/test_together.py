@@ -12,6 +12,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from tests.workspaces.test_inserts import fire_values
 from triggers.models import Fire
 from workspaces.models.writing import PreparedCursor, insert_row
+from workspaces.rules.joined import RowInsert
 from workspaces.services import Claim, Statement, new_id, write_together
 
 PASSES, FAILS = Statement("SELECT 1"), Statement("SELECT 1 / %s::int", [0])
@@ -40,14 +41,18 @@ def claim_key(key: str, **values: Any) -> Claim:
     """For tests, any unique key will do; who holds it is told by the id of his row."""
     row = fire_values(key=key, **values)
     given = [row[name] for name in ("id", "workspace_id", "trigger_id", "key", "created_at")]
-    take = Statement(
+    take = RowInsert(
         "INSERT INTO triggers_fire (id, workspace_id, trigger_id, key, created_at, cause, outcome,"
-        " slot_count) SELECT %s::uuid, %s::uuid, %s::uuid, %s::varchar, %s::timestamptz, 'manual',"
-        " 'fired', 1 ON CONFLICT (trigger_id, key) DO NOTHING RETURNING id",
-        given,
+        " slot_count)",
+        "%s::uuid, %s::uuid, %s::uuid, %s::varchar, %s::timestamptz, 'manual', 'fired', 1",
+        "ON CONFLICT (trigger_id, key) DO NOTHING RETURNING id",
     )
     held = "SELECT id FROM triggers_fire WHERE trigger_id = %s AND key = %s"
-    return Claim(take, Statement(held, [row["trigger_id"], key]))
+    return Claim(
+        take=Statement(take.sql, given, take),
+        held=Statement(held, [row["trigger_id"], key]),
+        taken=row["id"],
+    )
 
 
 @pytest.mark.usefixtures("surroundings")

@@ -11,6 +11,7 @@ from webhooks.rules.dedupe_keys import DEFAULT_WINDOW_HOURS
 from webhooks.services.ledger import DeliveryIds
 from webhooks.services.retries import DatabaseAway
 from webhooks.services.targets import Target
+from workspaces.rules.joined import RowInsert
 from workspaces.services import Claim, Statement, open_prepared_cursor
 
 PRUNE_BATCH = 5000
@@ -23,15 +24,18 @@ ON CONFLICT (destination_id, key_hash) DO UPDATE SET
     fired_event_id = EXCLUDED.fired_event_id, run_id = EXCLUDED.run_id,
     fire_id = EXCLUDED.fire_id, trigger_id = EXCLUDED.trigger_id, expires_at = EXCLUDED.expires_at
 WHERE held.expires_at <= """
-_CLAIM = f"""
+_CLAIM = RowInsert(
+    head="""
 INSERT INTO webhooks_dedupekey AS held
     (destination_id, key_hash, delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id,
      expires_at)
-VALUES (%s::uuid, %s::bytea, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::uuid,
-        %s::timestamptz)
-{TAKE_OVER} %s
-RETURNING held.delivery_id
-"""  # noqa: S608 - constants only
+""",
+    row="""
+%s::uuid, %s::bytea, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::uuid, %s::timestamptz
+""",
+    tail=f"{TAKE_OVER} %s::timestamptz RETURNING held.delivery_id",
+)
+_CLAIM_SQL = _CLAIM.sql
 _READ = """
 SELECT delivery_id, event_id, fired_event_id, run_id, fire_id, trigger_id
 FROM webhooks_dedupekey WHERE destination_id = %s AND key_hash = %s
@@ -71,7 +75,11 @@ def build_claim(target: Target, key: str, *, ids: DeliveryIds, now: dt.datetime)
         now + find_window(target),
         now,
     ]
-    return Claim(Statement(_CLAIM, given), Statement(_READ, [target.id, key_hash]))
+    return Claim(
+        take=Statement(_CLAIM_SQL, given, _CLAIM),
+        held=Statement(_READ, [target.id, key_hash]),
+        taken=ids.delivery_id,
+    )
 
 
 def claim_key(
@@ -82,7 +90,8 @@ def claim_key(
     Raises:
         DatabaseAway: rivals took it and let it go faster than one could look. Nobody does.
     """
-    take, held = build_claim(target, key, ids=ids, now=now)
+    claim = build_claim(target, key, ids=ids, now=now)
+    take, held = claim.take, claim.held
     with open_prepared_cursor() as cursor:
         for _ in range(3):
             cursor.execute(take.sql, take.values)

@@ -14,15 +14,17 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models.expressions import DatabaseDefault
 
 from workspaces.rules.inserts import Column, dump_json, plan_insert
+from workspaces.rules.joined import RowInsert
 
 _Row = TypeVar("_Row", bound=models.Model)
 
 
 class Statement(NamedTuple):
-    """SQL and its values, each marked ``%s``, in order."""
+    """SQL and its values, each marked ``%s``, in order; ``row`` where it is an INSERT of one."""
 
     sql: str
     values: Sequence[Any] = ()
+    row: RowInsert | None = None
 
 
 class PreparedCursor(psycopg.RawCursor[Any]):
@@ -54,17 +56,19 @@ def open_prepared_cursor() -> CursorWrapper:
     return make(cursor)
 
 
-def fetch_prepared(sql: str, values: Sequence[Any]) -> Any:
-    """The first row that a statement of a hot path answers; None without one."""
+def fetch_prepared(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows that a statement of a hot path answers."""
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.queries_logged or connection.execute_wrappers or connection.connection is None:
         with open_prepared_cursor() as cursor:
             cursor.execute(sql, values)
-            return cursor.fetchone()
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
     # Nobody looks on: without the wrappers of Django's cursor, but with its errors.
     with connection.wrap_database_errors:
         raw: Any = PreparedCursor(connection.connection)
-        return raw.execute(sql, values).fetchone()
+        rows = raw.execute(sql, values).fetchall()
+        return rows
 
 
 class _Gathered(threading.local):
@@ -109,15 +113,16 @@ def insert_row(model: type[models.Model], row: Mapping[str, Any]) -> uuid.UUID:
     for place in insert.json_places:
         values[place] = dump_json(values[place])
     values += [default() for default in insert.defaults]
-    write(Statement(insert.sql, values))
+    write(Statement(insert.sql, values, insert.row))
     key: uuid.UUID = values[0]
     return key
 
 
-class _RowInsert(NamedTuple):
+class _RowPlan(NamedTuple):
     """The INSERT of one row; ``defaults`` make the values after those that are given."""
 
     sql: str
+    row: RowInsert
     json_places: tuple[int, ...]
     defaults: tuple[Callable[[], Any], ...]
 
@@ -125,7 +130,7 @@ class _RowInsert(NamedTuple):
 @lru_cache(maxsize=1024)
 def _plan_row(
     model: type[models.Model], given: tuple[str, ...], named: tuple[str, ...]
-) -> _RowInsert:
+) -> _RowPlan:
     known = {column.attribute: column for column in _list_columns(model, DEFAULT_DB_ALIAS)}
     columns = [known[name] for name in given]
     missing = [
@@ -133,9 +138,12 @@ def _plan_row(
         for name, column in known.items()
         if name not in named and not column.has_db_default and column.default() is not None
     ]
-    source = plan_insert([(column, [None]) for column in [*columns, *missing]]).source
-    return _RowInsert(
-        sql=_write_insert(model, [*columns, *missing], source),
+    written = [*columns, *missing]
+    expressions = plan_insert([(column, [None]) for column in written]).selected
+    row = RowInsert(_write_head(model, written), ", ".join(expressions))
+    return _RowPlan(
+        sql=row.sql,
+        row=row,
         json_places=tuple(n for n, column in enumerate(columns) if column.type_name == "jsonb"),
         defaults=tuple([_choose_default(column) for column in missing]),
     )
@@ -196,7 +204,7 @@ class UnnestQuerySet(models.QuerySet[_Row]):
     ) -> list[uuid.UUID]:
         insert = plan_insert(columns)
         key, ids = columns[0]
-        sql = _write_insert(self.model, [column for column, _ in columns], insert.source)
+        sql = f"{_write_head(self.model, [column for column, _ in columns])} {insert.source}"
         if on_conflict:
             sql += f' ON CONFLICT {on_conflict} RETURNING "{key.name}"'
         elif _gathered.writes is not None:
@@ -208,10 +216,10 @@ class UnnestQuerySet(models.QuerySet[_Row]):
             return [row[0] for row in cursor.fetchall()] if on_conflict else list(ids)
 
 
-def _write_insert(model: type[models.Model], columns: Sequence[Column], source: str) -> str:
+def _write_head(model: type[models.Model], columns: Sequence[Column]) -> str:
     names = ", ".join(f'"{column.name}"' for column in columns)
     table = model._meta.db_table  # noqa: SLF001 - Django's own, documented API
-    return f'INSERT INTO "{table}" ({names}) {source}'
+    return f'INSERT INTO "{table}" ({names})'
 
 
 def _is_given(row: Any, name: str) -> bool:
