@@ -28,6 +28,8 @@ class Missing(Enum):
 
 
 MISSING: Final = Missing.MISSING
+# Dictionaries first: to ask an abstract class costs as much as the whole step.
+_OBJECTS = (dict, Mapping)
 
 
 class InvalidPath(ValueError):
@@ -72,7 +74,7 @@ def find_path(root: Any, path: str | Path) -> Any:
     """
     value = root
     for segment in parse_path(path) if isinstance(path, str) else path:
-        if isinstance(value, Mapping):
+        if isinstance(value, _OBJECTS):
             value = value.get(segment, MISSING)
         elif isinstance(value, list | tuple) and _INDEX.fullmatch(segment):
             value = value[int(segment)] if int(segment) < len(value) else MISSING

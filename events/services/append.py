@@ -14,7 +14,7 @@ from events.rules.event import NewEvent
 from events.rules.globs import is_event_type, is_system_type
 from events.rules.ids import read_id_time
 from workspaces.rules.problems import ServiceUnavailable, refuse_field
-from workspaces.services import new_id
+from workspaces.services import insert_all, new_id
 
 MAX_DATA_BYTES = 256 * 1024
 
@@ -31,7 +31,7 @@ def append_events(events: Sequence[NewEvent]) -> None:
         IntegrityError: an id is taken.
     """
     try:
-        Event.objects.insert_values([_list_values(event) for event in events])
+        insert_all(Event, [_list_values(event) for event in events])
     except IntegrityError as error:
         if is_partition_missing(error):
             raise PartitionMissing(

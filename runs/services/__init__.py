@@ -42,6 +42,7 @@ from runs.services.reads import find_run, list_run_events, list_runs, read_statu
 from runs.services.retention import find_oldest_live_chain, prune_runs
 from workspaces.rules.callers import Caller
 from workspaces.rules.problems import Conflict, FieldError, NotFound
+from workspaces.services import insert_all
 
 __all__ = [
     "CONDITIONS",
@@ -97,9 +98,7 @@ def start_runs(new_runs: Sequence[NewRun], *, now: dt.datetime) -> None:
     # costs as much as to write them.
     policies = {id(new.retry): new.retry for new in new_runs}
     retries = {key: policy.as_json() for key, policy in policies.items()}
-    Run.objects.insert_values(
-        [build_run(new, retry=retries[id(new.retry)], now=now) for new in new_runs]
-    )
+    insert_all(Run, [build_run(new, retry=retries[id(new.retry)], now=now) for new in new_runs])
     fired = [new for new in new_runs if new.family == states.TRIGGER]
     append_events([build_fired_event(new, now=now) for new in fired])
     for queue, count in Counter(choose_lane(new.action) for new in new_runs).items():

@@ -10,6 +10,7 @@ from actions.services import ActionSpec, DueCall, build_internal_spec
 from events.rules.event import NewEvent
 from runs.rules import states
 from runs.rules.lanes import name_lane
+from workspaces.rules.ids import write_id
 from workspaces.services import new_id
 
 
@@ -120,7 +121,7 @@ def build_fired_event(new: NewRun, *, now: dt.datetime) -> NewEvent:
             "triggered_by": new.triggered_by,
             "manual": False,
             "cause": new.cause,
-            "action_id": str(new.action.id),
+            "action_id": write_id(new.action.id),
             "action_type": new.action.action_type,
             **new.fired_data,
         },

@@ -24,6 +24,7 @@ from triggers.services.planning import (
 )
 from triggers.services.reads import find_trigger
 from workspaces.rules.callers import Caller
+from workspaces.rules.ids import write_id
 from workspaces.rules.problems import FieldError, TooManyRequests
 from workspaces.services import new_id
 
@@ -191,7 +192,7 @@ def build_webhook_cause(
         destination_id=destination_id,
         delivery_id=delivery_id,
         fired_data={
-            "delivery_id": str(delivery_id),
+            "delivery_id": write_id(delivery_id),
             "event_type": event.get("type"),
             **({} if element is None else {"element": element}),
             **({"replayed_by": replayed_by} if replayed_by else {}),

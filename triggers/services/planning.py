@@ -19,6 +19,7 @@ from runs.services import NewRun, start_runs
 from triggers.models import Fire, Trigger
 from triggers.rules.overrides import merge_mapped, merge_overrides
 from triggers.services.flow import control_fires, mark_fires
+from workspaces.rules.ids import write_id
 from workspaces.rules.problems import FieldError
 from workspaces.rules.times import render_time
 from workspaces.services import insert_row, new_id
@@ -104,7 +105,7 @@ def render_input(trigger: Trigger, cause: Cause) -> dict[str, Any]:
     Raises:
         InputRefused: the rendered input is larger than inputs may be.
     """
-    context = {**cause.context, "trigger": {"id": str(trigger.id), "name": trigger.name}}
+    context = {**cause.context, "trigger": {"id": write_id(trigger.id), "name": trigger.name}}
     try:
         rendered = render_template(trigger.input_template, context)
     except TemplateTooLarge as error:

@@ -19,7 +19,7 @@ from webhooks.services.currency import check_target, hold_target
 from webhooks.services.dedupe import FirstDelivery, build_claim
 from webhooks.services.ledger import Entry, Knock, write_entry
 from webhooks.services.retries import run_with_retries
-from workspaces.rules.ids import render_id
+from workspaces.rules.ids import render_id, write_id
 from workspaces.rules.problems import NotFound
 
 _OK = 200
@@ -53,8 +53,8 @@ class Receipt:
         return {
             "event_id": render_id(self.event_id),
             "fired_event_id": render_id(self.fired_event_id),
-            "destination_id": str(self.destination_id),
-            "trigger_id": str(self.trigger_id),
+            "destination_id": write_id(self.destination_id),
+            "trigger_id": write_id(self.trigger_id),
             "run_id": render_id(self.run_id),
             "status": self.status,
         }

@@ -12,6 +12,7 @@ from triggers.services import (
 )
 from webhooks.rules.payload import Mapped
 from webhooks.services.ledger import Knock
+from workspaces.rules.ids import write_id
 from workspaces.rules.times import render_time
 
 
@@ -64,10 +65,10 @@ def describe_event(arrival: Arrival) -> dict[str, Any]:
     """What templates read as ``event``."""
     knock = arrival.knock
     return {
-        "id": str(knock.ids.event_id),
+        "id": write_id(knock.ids.event_id),
         "type": arrival.event_type,
         "source": "WEBHOOK",
-        "destination_id": str(knock.target.id),
-        "delivery_id": str(knock.ids.delivery_id),
+        "destination_id": write_id(knock.target.id),
+        "delivery_id": write_id(knock.ids.delivery_id),
         "effective_at": render_time(knock.now),
     }

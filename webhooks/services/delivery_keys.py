@@ -52,7 +52,7 @@ def list_element_keys(
 
 
 def _find_name(target: Target, request: ReceivedRequest) -> str | None:
-    config = target.read_config()
+    config = target.config
     if target.options.dedupe is not None:
         body_format = "json" if config is None else config.body_format
         return find_key(target.options.dedupe, request, body_format=body_format)
@@ -61,7 +61,7 @@ def _find_name(target: Target, request: ReceivedRequest) -> str | None:
 
 def _list_forced_keys(target: Target, request: ReceivedRequest) -> Iterator[str]:
     """What also counts, whatever the destination takes for the delivery's name."""
-    config = target.read_config()
+    config = target.config
     if config is not None and config.body_unsigned:
         # The one thing that is signed must not come twice.
         name = _read_id(request, config)
@@ -81,8 +81,8 @@ def _is_digest_deduped(target: Target) -> bool:
     """
     dedupe = target.options.dedupe
     is_off = dedupe is not None and dedupe["key"] is None
-    is_flagged = target.read_provider().is_digest_deduped and not is_off
-    return is_flagged or reads_unsigned_header(target.read_body_options())
+    is_flagged = target.provider.is_digest_deduped and not is_off
+    return is_flagged or reads_unsigned_header(target.body_options)
 
 
 def _list_id_paths(target: Target) -> tuple[str, ...]:
@@ -94,14 +94,14 @@ def _list_id_paths(target: Target) -> tuple[str, ...]:
     is_of_elements = source.startswith(_BODY) and not _OF_THE_LIST.match(path)
     if is_of_elements and target.options.dedupe is not None:
         return (path,)
-    return target.read_provider().element_id or ((path,) if is_of_elements else ())
+    return target.provider.element_id or ((path,) if is_of_elements else ())
 
 
 def _find_key_source(target: Target) -> str:
     """Where the delivery's name stands, ``body:id`` for one; empty where it has none."""
     if target.options.dedupe is not None:
         return target.options.dedupe["key"] or ""
-    config = target.read_config()
+    config = target.config
     if config is None or config.delivery_id is None or config.delivery_id.kind != BODY:
         return ""
     return _BODY + config.delivery_id.names[0]

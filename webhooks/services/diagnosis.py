@@ -83,7 +83,7 @@ def diagnose(delivery: Delivery) -> Diagnosis:
 
 def examine_knock(request: ReceivedRequest, *, target: Target, now: dt.datetime) -> Examination:
     """What a request comes to at a destination, as of ``now``."""
-    config = target.read_config()
+    config = target.config
     if config is None:
         return Examination(valid=False, cause="config_invalid", detail=_NOT_UNDERSTOOD)
     try:
@@ -99,9 +99,9 @@ def examine_knock(request: ReceivedRequest, *, target: Target, now: dt.datetime)
     )
     examination = examine_request(
         case,
-        target.read_provider(),
+        target.provider,
         config,
-        event_type_paths=target.read_event_type_paths(),
+        event_type_paths=target.event_type_paths,
     )
     return replace(examination, detail=_GOOD) if examination.valid else examination
 

@@ -43,7 +43,7 @@ class Element:
 
 def is_batch(knock: Knock, payload: Any) -> bool:
     """Is each element of the payload an event of its own?"""
-    return isinstance(payload, list) and knock.target.read_body_options().batch
+    return isinstance(payload, list) and knock.target.body_options.batch
 
 
 def understand_elements(knock: Knock, payload: Sequence[Any]) -> tuple[Element, ...]:

@@ -48,7 +48,7 @@ def record_delivery(
         InputRefused: the action refuses the merged input.
     """
     knock = _knock(destination, _sign(body, key=key, secret=secret, now=now), body, now=now)
-    config = knock.target.read_config()
+    config = knock.target.config
     verdict = (
         None if config is None else verify(knock.request, config, knock.target.read_secrets(), now)
     )

@@ -23,7 +23,7 @@ from webhooks.rules.sealed import open_request, seal_request
 from webhooks.services.delivery_keys import list_delivery_keys
 from webhooks.services.destinations import read_body_options
 from webhooks.services.targets import Target
-from workspaces.rules.ids import render_id
+from workspaces.rules.ids import render_id, write_id
 from workspaces.rules.json_text import MalformedJson
 from workspaces.rules.problems import NotFound
 from workspaces.services import decrypt_secret, encrypt_secret, insert_row, new_id
@@ -219,9 +219,9 @@ def _build_event_data(knock: Knock, entry: Entry) -> dict[str, Any]:
         "duplicate_of": entry.duplicate_of,
     }
     return {
-        "destination_id": str(knock.target.id),
-        "trigger_id": str(knock.target.trigger_id),
-        "delivery_id": str(knock.ids.delivery_id),
+        "destination_id": write_id(knock.target.id),
+        "trigger_id": write_id(knock.target.trigger_id),
+        "delivery_id": write_id(knock.ids.delivery_id),
         "event_type": entry.payload_event_type,
         "cause": entry.cause,
         **{name: render_id(value) for name, value in named.items()},

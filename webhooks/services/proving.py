@@ -34,12 +34,12 @@ def prove_request(knock: Knock) -> tuple[Verdict, Answer | None]:
     is a challenge. Never raises.
     """
     try:
-        config = knock.target.read_config()
+        config = knock.target.config
         if config is None:
             return Verdict(valid=False, cause="config_invalid"), None
         secrets = knock.target.read_secrets()
         verdict = verify(knock.request, config, secrets, knock.now, fetch=fetch_certificate)
-        return verdict, ask_signed(knock, knock.target.read_provider(), secrets, verdict)
+        return verdict, ask_signed(knock, knock.target.provider, secrets, verdict)
     except SecretUnreadable:
         log.exception("secret_unreadable", **name_knock(knock))
         return Verdict(valid=False, cause="config_invalid"), None

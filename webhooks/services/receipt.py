@@ -165,7 +165,7 @@ def _refuse_at_the_door(knock: Knock) -> Provider:
             raise Rejection("destination_inactive", UnknownDestination())
         check_target(target)
         raise UnknownDestination
-    provider = target.read_provider()
+    provider = target.provider
     if request.method not in provider.methods:
         check_target(target)
         raise PostOnly
@@ -173,7 +173,7 @@ def _refuse_at_the_door(knock: Knock) -> Provider:
 
 
 def _ask_unsigned(knock: Knock, provider: Provider) -> Answer | None:
-    config = knock.target.read_config()
+    config = knock.target.config
     asked = None if config is None else ask_unsigned(knock, provider, config)
     if isinstance(asked, Refusal):
         raise Rejection(asked.cause, SignatureRefused())

@@ -117,7 +117,7 @@ def _claim(now: dt.datetime) -> SubscriptionConfirmation | None:
 
 def _visit(due: SubscriptionConfirmation, visit: Visit) -> None:
     target = find_target(str(due.destination_id), workspace_id=None)
-    config = None if target is None else target.read_config()
+    config = None if target is None else target.config
     if target is None or config is None or not target.is_active:
         raise VisitFailed("The destination takes nothing.", permanent=True)
     if config.scheme != "aws_sns" or due.topic_arn not in config.topic_arns:

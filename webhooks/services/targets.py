@@ -103,37 +103,21 @@ class Target:
     field_mapping: dict[str, str] | None
     retry_attempts: int
     verification: str
+    # How requests are verified; None when this version does not understand what is stored.
+    config: VerificationConfig | None
+    # The preset; the native one when this version does not know what is stored.
+    provider: Provider
     options: Options
+    # How its sender writes bodies: as the destination says, else as the preset does.
+    body_options: BodyOptions
+    # Where the type of an event is read: of headers only what may count.
+    event_type_paths: tuple[str, ...]
     secrets: tuple[StoredSecret, ...]
     # As they were when read: neither is ever changed.
     trigger: Trigger
     action: ActionSpec
     # Of everything here, together.
     version: str
-
-    def read_config(self) -> VerificationConfig | None:
-        """How requests are verified; None when this version does not understand what is stored."""
-        return _read_verification(self.verification, self.options.body_format)
-
-    def read_provider(self) -> Provider:
-        """The preset; the native one when this version does not know what is stored."""
-        return _read_provider(self.verification)
-
-    def read_body_options(self) -> BodyOptions:
-        """How its sender writes bodies: as the destination says, else as the preset does."""
-        stated = [getattr(self.options, name) for name in NAMES]
-        # Lists have no hash.
-        hashable = [tuple(one) if isinstance(one, list) else one for one in stated]
-        return _choose_body_options(self.verification, tuple(hashable))
-
-    def read_event_type_paths(self) -> tuple[str, ...]:
-        """Where the type of an event is read: of headers only what may count."""
-        options, config = self.read_body_options(), self.read_config()
-        return choose_paths(
-            options.event_type_paths,
-            is_header_allowed=options.allow_unsigned_event_header,
-            signed_headers=() if config is None else list_signed_headers(config),
-        )
 
     def read_secrets(self) -> list[Secret]:
         """The secrets in plain, newest first.
@@ -178,6 +162,10 @@ def build_check(target: Target) -> Statement:
 
 def _build_target(rows: list[tuple[Any, ...]], trigger: Trigger, action: ActionSpec) -> Target:
     first = rows[0]
+    verification, options = first[7], _read_options(first[8])
+    config = _read_verification(verification, options.body_format)
+    provider = _read_provider(verification)
+    body_options = _choose_body_options(provider, options)
     return Target(
         id=first[0],
         workspace_id=first[1],
@@ -186,8 +174,12 @@ def _build_target(rows: list[tuple[Any, ...]], trigger: Trigger, action: ActionS
         accepted_event_types=first[4],
         field_mapping=None if first[5] is None else json.loads(first[5]),
         retry_attempts=first[6],
-        verification=first[7],
-        options=_read_options(first[8]),
+        verification=verification,
+        config=config,
+        provider=provider,
+        options=options,
+        body_options=body_options,
+        event_type_paths=_choose_paths(body_options, config),
         secrets=tuple(_build_secrets(row[9:13] for row in rows)),
         trigger=trigger,
         action=action,
@@ -218,13 +210,20 @@ def _read_options(text: str) -> Options:
 
 
 @lru_cache(maxsize=1024)
-def _choose_body_options(text: str, stated: tuple[Any, ...]) -> BodyOptions:
-    preset = _read_provider(text).body_options
-    return override_options(preset, dict(zip(NAMES, stated, strict=True)))
-
-
-@lru_cache(maxsize=1024)
 def _read_provider(text: str) -> Provider:
     preset = choose_preset(json.loads(text))
     known = preset if isinstance(preset, str) and preset in PROVIDERS else DEFAULT_PRESET
     return PROVIDERS[known]
+
+
+def _choose_body_options(provider: Provider, options: Options) -> BodyOptions:
+    stated = {name: getattr(options, name) for name in NAMES}
+    return override_options(provider.body_options, stated)
+
+
+def _choose_paths(options: BodyOptions, config: VerificationConfig | None) -> tuple[str, ...]:
+    return choose_paths(
+        options.event_type_paths,
+        is_header_allowed=options.allow_unsigned_event_header,
+        signed_headers=() if config is None else list_signed_headers(config),
+    )

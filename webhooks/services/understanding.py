@@ -68,23 +68,23 @@ def understand_payload(knock: Knock, payload: Any, *, is_element: bool = False) 
 
 
 def _choose_format(knock: Knock) -> str:
-    config = knock.target.read_config()
+    config = knock.target.config
     is_twilio = config is not None and config.url_form == "twilio"
     # Twilio signs the digest of a body that is no form, in the URL.
     if is_twilio and "bodySHA256=" in knock.request.query:
         return JSON
-    return knock.target.read_body_options().body_format
+    return knock.target.body_options.body_format
 
 
 def _read_type(knock: Knock, payload: Any, *, is_element: bool) -> str | None:
-    paths = knock.target.read_event_type_paths()
+    paths = knock.target.event_type_paths
     if is_element:
         paths = choose_element_paths(paths)
     return read_event_type(payload, paths, headers=knock.request.headers)
 
 
 def _refuse_type(knock: Knock, event_type: str | None) -> Rejection | Unwanted:
-    if knock.target.read_body_options().on_unaccepted_event == "ignore":
+    if knock.target.body_options.on_unaccepted_event == "ignore":
         return Unwanted(event_type)
     detail = "The destination does not accept this event type."
     error = Unprocessable(detail, errors=[FieldError("", "event_type_not_accepted", detail)])

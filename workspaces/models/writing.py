@@ -62,13 +62,11 @@ def fetch_prepared(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     if connection.queries_logged or connection.execute_wrappers or connection.connection is None:
         with open_prepared_cursor() as cursor:
             cursor.execute(sql, values)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+            return list(cursor.fetchall())
     # Nobody looks on: without the wrappers of Django's cursor, but with its errors.
     with connection.wrap_database_errors:
         raw: Any = PreparedCursor(connection.connection)
-        rows = raw.execute(sql, values).fetchall()
-        return rows
+        return list(raw.execute(sql, values).fetchall())
 
 
 class _Gathered(threading.local):
@@ -116,6 +114,15 @@ def insert_row(model: type[models.Model], row: Mapping[str, Any]) -> uuid.UUID:
     write(Statement(insert.sql, values, insert.row))
     key: uuid.UUID = values[0]
     return key
+
+
+def insert_all(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows of attributes by name, all with the same ones, in the cheapest way."""
+    if len(rows) == 1:
+        insert_row(model, rows[0])
+    elif rows:
+        manager: Any = model._default_manager  # noqa: SLF001 - Django's own, documented API
+        manager.insert_values(rows)
 
 
 class _RowPlan(NamedTuple):
@@ -185,8 +192,6 @@ class UnnestQuerySet(models.QuerySet[_Row]):
         """
         if not rows:
             return []
-        if len(rows) == 1 and not on_conflict:
-            return [insert_row(self.model, rows[0])]
         columns = [
             (
                 column,

@@ -1,5 +1,6 @@
 """Ids as they are written in paths and parameters."""
 
+from functools import lru_cache
 from uuid import UUID
 
 
@@ -14,4 +15,10 @@ def parse_id(text: str) -> UUID | None:
 
 def render_id(id_: UUID | None) -> str | None:
     """An id that may be missing, as JSON has it."""
-    return None if id_ is None else str(id_)
+    return None if id_ is None else write_id(id_)
+
+
+@lru_cache(maxsize=1024)
+def write_id(id_: UUID) -> str:
+    """An id as text, kept for a while: a fire writes each of its ids several times."""
+    return str(id_)

@@ -3,6 +3,9 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+# The numbers of those writers whose claim was taken.
+_WON = "(SELECT number FROM won)"
+
 
 class RowInsert(NamedTuple):
     """An INSERT of one row in its parts, so that those of several writers can become one.
@@ -68,21 +71,19 @@ def join_group(
     it) and the holder's.
     """
     rows = ", ".join([f"({take.row})"] * size)
-    ids = ", ".join(f"({number}, %s::uuid)" for number in range(size))
-    parts = [
-        f"taken(id) AS ({take.head} VALUES {rows} {take.tail})",
-        f"won AS (SELECT number FROM (VALUES {ids}) AS asked(number, id) JOIN taken USING (id))",
-        *(f"w{number} AS ({_write_rows(write, size)})" for number, write in enumerate(writes)),
-    ]
+    asked = ", ".join(f"({number}, %s::uuid)" for number in range(size))
+    won = f"SELECT number FROM (VALUES {asked}) AS asked(number, id) JOIN taken USING (id)"  # noqa: S608
+    parts = "".join(
+        f", w{number} AS ({_write_rows(write, size)})" for number, write in enumerate(writes)
+    )
     answers = [
-        _answer(
-            "NULL" if is_check_shared and number else check,
-            f"{number} IN (SELECT number FROM won)",
-            held,
-        )
+        _answer("NULL" if is_check_shared and number else check, f"{number} IN {_WON}", held)
         for number in range(size)
     ]
-    return f"WITH {', '.join(parts)} {' UNION ALL '.join(answers)}"
+    return (
+        f"WITH taken(id) AS ({take.head} VALUES {rows} {take.tail}), won AS ({won}){parts}"
+        f" {' UNION ALL '.join(answers)}"
+    )
 
 
 def _write_rows(write: RowInsert, size: int) -> str:
@@ -91,7 +92,7 @@ def _write_rows(write: RowInsert, size: int) -> str:
     rows = ", ".join(f"({number}, {write.row})" for number in range(size))
     return (
         f"{write.head} SELECT {names} FROM (VALUES {rows}) AS row(number, {names})"  # noqa: S608
-        " WHERE number IN (SELECT number FROM won)"
+        f" WHERE number IN {_WON}"
     )
 
 

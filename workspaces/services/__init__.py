@@ -1,7 +1,13 @@
 """The verbs of this room: all that doors and higher rooms may call."""
 
 from workspaces.models import mint_ids_of, new_id
-from workspaces.models.writing import Statement, UnnestQuerySet, insert_row, open_prepared_cursor
+from workspaces.models.writing import (
+    Statement,
+    UnnestQuerySet,
+    insert_all,
+    insert_row,
+    open_prepared_cursor,
+)
 from workspaces.services.clock import read_now
 from workspaces.services.encryption import (
     SecretUnreadable,
@@ -86,6 +92,7 @@ __all__ = [
     "find_bound",
     "find_workspace",
     "has_records",
+    "insert_all",
     "insert_row",
     "list_api_keys",
     "list_key_ids",

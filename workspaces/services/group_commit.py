@@ -11,7 +11,8 @@ log = structlog.get_logger(__name__)
 
 # A statement is prepared for each of these, on each connection.
 SIZES = (8, 4, 2, 1)
-# About what a commit takes. Who has waited that long goes alone: behind a slow one nobody queues.
+# Longer than a commit takes on a busy machine. Who has waited that long sends without waiting any
+# more: nobody queues behind a statement that is stuck.
 PATIENCE_SECONDS = 0.03
 
 _Item = TypeVar("_Item")
@@ -52,7 +53,7 @@ class GroupCommit(Generic[_Item]):
         sender = self._come(item, kind, key)
         if sender.leads or self._await_turn(sender):
             self._lead(sender)
-        elif not sender.is_sent:
+        if not sender.is_sent:
             self._send([item])
 
     def _come(self, item: _Item, kind: Hashable, key: Hashable) -> _Sender[_Item]:
@@ -78,13 +79,13 @@ class GroupCommit(Generic[_Item]):
     def _lead(self, sender: _Sender[_Item]) -> None:
         others = self._gather(sender)
         try:
-            if not others:
-                return self._send([sender.item])
-            is_sent = self._send_as_one([sender, *others])
+            if others:
+                self._send_as_one([sender, *others])
+            else:
+                self._send([sender.item])
+                sender.is_sent = True
         finally:
             self._leave(others)
-        if not is_sent:
-            self._send([sender.item])
 
     def _gather(self, leader: _Sender[_Item]) -> list[_Sender[_Item]]:
         """Those of the waiting who go along."""
@@ -103,15 +104,15 @@ class GroupCommit(Generic[_Item]):
                 self._waiting.remove(sender)
         return others
 
-    def _send_as_one(self, senders: Sequence[_Sender[_Item]]) -> bool:
+    def _send_as_one(self, senders: Sequence[_Sender[_Item]]) -> None:
         try:
             self._send([sender.item for sender in senders])
-        except Exception as error:
-            log.info("group_not_written", size=len(senders), error=str(error))
-            return False
+        except Exception:
+            # Each of them meets its own error, if it is one's.
+            log.info("group_not_written", size=len(senders), exc_info=True)
+            return
         for sender in senders:
             sender.is_sent = True
-        return True
 
     def _leave(self, others: Sequence[_Sender[_Item]]) -> None:
         """Let those go who were taken along, and one of the waiting send next."""
