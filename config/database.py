@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import psycopg
 import psycopg.conninfo
 import psycopg_pool
-from psycopg.waiting import READY_NONE
+from psycopg.waiting import READY_NONE, READY_R
 
 _Result = TypeVar("_Result")
 
@@ -41,16 +41,19 @@ class BoundedConnection(psycopg.Connection[Any]):
         is_looking = BoundedConnection._looking.acquire(blocking=False)
         seconds = MUTE_SECONDS if is_looking else HOPELESS_SECONDS
         try:
-            answer = self._wait(gen, seconds, *args, **kwargs)
+            return self._wait(gen, seconds, *args, **kwargs)
         finally:
             if is_looking:
                 BoundedConnection._looking.release()
-        BoundedConnection._is_mute = False
-        return answer
 
     def _wait(self, gen: Any, seconds: float, *args: Any, **kwargs: Any) -> Any:
+        bounded = _Bounded(gen, seconds)
         try:
-            return super().wait(_give_up_after(gen, seconds), *args, **kwargs)
+            result = super().wait(bounded.run(), *args, **kwargs)
+            # Some of what is waited for asks the server nothing, such as a change of autocommit.
+            if bounded.has_heard:
+                BoundedConnection._is_mute = False
+            return result
         except _NoAnswer:
             BoundedConnection._is_mute = True
             self.close()
@@ -67,34 +70,45 @@ class _NoAnswer(psycopg.OperationalError):
     """The server has not answered in time."""
 
 
-def _give_up_after(
-    generator: Generator[Any, Any, _Result], seconds: float
-) -> Generator[Any, Any, _Result]:
-    ends_at = time.monotonic() + seconds
-    try:
-        wanted = next(generator)
-        while True:
-            ready = yield wanted
-            if ready == READY_NONE and time.monotonic() >= ends_at:
-                raise _NoAnswer(f"no answer within {seconds:g} s")
-            wanted = generator.send(ready)
-    except StopIteration as end:
-        result: _Result = end.value
-        return result
+class _Bounded:
+    """A generator of psycopg's, which is not waited for longer than so many ``seconds``."""
+
+    def __init__(self, generator: Generator[Any, Any, _Result], seconds: float) -> None:
+        self._generator, self._seconds = generator, seconds
+        # Whether there was something to read.
+        self.has_heard = False
+
+    def run(self) -> Generator[Any, Any, Any]:
+        """The same generator. Raises: _NoAnswer."""
+        ends_at = time.monotonic() + self._seconds
+        try:
+            wanted = next(self._generator)
+            while True:
+                ready = yield wanted
+                if ready == READY_NONE and time.monotonic() >= ends_at:
+                    raise _NoAnswer(f"no answer within {self._seconds:g} s")
+                self.has_heard = self.has_heard or bool(ready & READY_R)
+                wanted = self._generator.send(ready)
+        except StopIteration as end:
+            return end.value
 
 
 _resizing = threading.Lock()
 
 
 def keep_reconnecting(pool: psycopg_pool.ConnectionPool[Any]) -> None:
-    """A pool's ``reconnect_failed``: try again, so that its least size is never given up.
+    """A pool's ``reconnect_failed``: try again, so that its least size is never given up, nor
+    anybody who waits.
 
     By itself a pool that has lost all of its connections waits to be asked for one. But who asked
-    while Postgres was away still counts as waiting; once these are ``max_waiting``, everybody is
-    turned away before the pool thinks of connecting, for ever.
+    while Postgres was away still counts as waiting, until there is a connection; once these are
+    ``max_waiting``, everybody is turned away before the pool thinks of connecting, for ever. Its
+    size says nothing of it: connections that rest with threads are counted, dead or alive.
     """
     with _resizing:
-        if pool.closed or pool.get_stats()["pool_size"] >= pool.min_size:
+        stats = pool.get_stats()
+        is_wanted = stats["pool_size"] < pool.min_size or stats.get("requests_waiting", 0) > 0
+        if pool.closed or not is_wanted or stats["pool_size"] >= pool.max_size:
             return
         # Growing by one is what starts an attempt.
         least, most = pool.min_size, pool.max_size

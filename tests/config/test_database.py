@@ -64,6 +64,23 @@ def test_the_next_ones_wait_less_until_something_answers(
             third.execute("SELECT pg_sleep(0.3)")
 
 
+def test_what_asks_the_server_nothing_is_no_answer(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever takes a connection from a pool sets it up first, without a word to the server."""
+    monkeypatch.setattr(database, "MUTE_SECONDS", 0.1)
+    with ExitStack() as stack:
+        first = stack.enter_context(connect(proxy))
+        patient = stack.enter_context(connect(proxy, BoundedConnection))
+        stack.enter_context(proxy.broken(Mode.MUTE))
+        with pytest.raises(psycopg.OperationalError, match=r"within 0\.5 s"):
+            first.execute("SELECT 1")
+        patient.autocommit = False
+        patient.autocommit = True
+        with pytest.raises(psycopg.OperationalError, match=r"within 0\.1 s"):
+            patient.execute("SELECT 1")
+
+
 def test_one_looks_again_and_the_others_are_told_at_once(proxy: Proxy) -> None:
     with connect(proxy) as first, proxy.broken(Mode.MUTE), pytest.raises(psycopg.OperationalError):
         first.execute("SELECT 1")
@@ -102,10 +119,12 @@ def test_a_pipeline_gives_up_too(proxy: Proxy) -> None:
         assert connection.closed
 
 
+@pytest.mark.parametrize("resting", [0, 2], ids=["all its own", "two rest with threads"])
 @pytest.mark.parametrize("seconds", [0.5, 2.5])
 def test_a_pool_that_lost_everything_under_load_finds_postgres_again(
-    proxy: Proxy, seconds: float
+    proxy: Proxy, seconds: float, resting: int
 ) -> None:
+    """Also while connections that nobody gives back make it look as large as it has to be."""
     user = psycopg.conninfo.conninfo_to_dict(os.environ["DATABASE_URL"]).get("user", "clockhook")
     pool = psycopg_pool.ConnectionPool(
         f"postgresql://{user}@127.0.0.1:{proxy.port}/postgres",
@@ -120,6 +139,7 @@ def test_a_pool_that_lost_everything_under_load_finds_postgres_again(
     )
     pool.wait(5)
     with pool:
+        lent = [pool.getconn(timeout=5) for _ in range(resting)]
         with proxy.broken(Mode.CUT):
             ends_at = time.monotonic() + seconds
             while time.monotonic() < ends_at:
@@ -135,3 +155,5 @@ def test_a_pool_that_lost_everything_under_load_finds_postgres_again(
             except (psycopg_pool.PoolTimeout, psycopg_pool.TooManyRequests):
                 assert time.monotonic() < deadline, "the pool has given up"
                 time.sleep(0.05)
+        for one in lent:
+            pool.putconn(one)
